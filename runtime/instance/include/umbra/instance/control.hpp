@@ -1,0 +1,144 @@
+#pragma once
+
+#include <umbra/core/document.hpp>
+#include <umbra/core/types.hpp>
+#include <umbra/sdk/time.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace umbra::instance {
+
+struct PeerStatus {
+    std::string instance;  ///< Empty while no peer is known.
+    std::string version;
+    std::string state;     ///< The shadow's state as P5 names it, seen from this side.
+    std::string revision;  ///< "3.41"
+    bool in_sync = false;
+    std::optional<std::int64_t> last_seen_ms;
+    std::optional<std::int64_t> rtt_us;
+    std::vector<std::string> plugins;  ///< "transport/zeromq 0.1.0"
+    std::string detail;                ///< Why it is not connected, in a sentence.
+};
+
+struct TunnelStatus {
+    std::string name, plugin;
+    std::string state;  ///< down connecting standby active draining refused
+    core::Epoch epoch = 0;
+    bool fences = false;
+    unsigned links = 0, streams = 0;
+    std::uint64_t denied = 0;
+    std::string detail;
+};
+
+struct ProbeStatus {
+    std::string name, plugin;
+    bool healthy = false;
+    std::int64_t latency_us = 0;
+    std::string detail;
+};
+
+struct Alert {
+    std::string id;        ///< Stable, for example "push-failed".
+    std::string severity;  ///< "warning" | "error"
+    std::string since;     ///< RFC 3339, UTC
+    std::string text;
+};
+
+struct Timers {
+    Duration check_interval{}, connect_timeout{}, request_timeout{}, takeover_delay{};
+};
+
+/// What `umbra status` shows.
+struct Status {
+    std::string instance, version;
+    std::string role;  ///< master | shadow
+    std::string state;  ///< see contract: starting active draining | initial … ready, taking-over …
+    core::Epoch epoch = 0;
+    std::string revision;
+    bool paused = false;
+    double uptime_s = 0;
+    std::string profile;
+    Timers timers;
+    PeerStatus peer;
+    std::vector<TunnelStatus> tunnels;
+    std::vector<ProbeStatus> probes;
+    std::vector<Alert> alerts;
+    std::vector<std::string> plugins;
+    std::uint64_t strangers = 0;         ///< Connections without a permitted key, since the start.
+    std::uint64_t suspicions = 0;        ///< Failed checks that did not become a takeover.
+    std::vector<std::string> decisions;  ///< The last changes of role and why, newest last.
+};
+
+/// How a request ended. Maps to exit status and HTTP status.
+enum class Outcome {
+    done,         ///< exit 0, HTTP 200
+    provisional,  ///< exit 0 with a warning, HTTP 202: durable here, not yet where it should be
+    failed,       ///< exit 1, HTTP 500
+    invalid,      ///< exit 2, HTTP 400
+    refused,      ///< exit 4, HTTP 409: not in the present state
+};
+
+struct Reply {
+    Outcome outcome = Outcome::done;
+    std::string message;               ///< One sentence for people.
+    std::vector<std::string> details;  ///< Further lines.
+    std::string text;      ///< What was asked for, where that is text: a diff, a document, a token.
+    std::string revision;  ///< Of the edit, where there was one.
+};
+
+/// An edit of the shared configuration as a user states it.
+struct Edit {
+    std::string author;
+    std::string message;
+    std::string op_id;                    ///< Retries carry the same; empty = make one.
+    std::string if_revision;              ///< Refuse unless this is the current one; empty = any.
+    std::vector<core::Change> changes;    ///< `set` and `unset`; literals as the user typed them.
+    std::optional<std::string> document;  ///< `apply`: make the configuration equal to this TOML.
+    std::string document_name;            ///< File name for error messages.
+    bool dry_run = false;
+};
+
+struct HistoryEntry {
+    std::string revision, time, author, message;
+    std::vector<core::Change> changes;
+};
+
+/// Everything an administrator can ask of a running instance. The admin API is written against
+/// this.
+///
+/// Threads: any. `status()` answers at once whatever the instance is doing. The others hand the
+/// request to the instance's loop; `done` runs exactly once, on that loop's thread: post from it.
+class Control {
+public:
+    using Done = std::function<void(Reply)>;
+
+    virtual ~Control() = default;
+
+    [[nodiscard]] virtual Status status() const = 0;
+
+    virtual void switch_roles(bool force, Done done) = 0;
+    virtual void pause(std::optional<Duration> length, Done done) = 0;
+    virtual void resume(Done done) = 0;
+
+    /// TOML of the whole document, or of the table or value at `key`; of `revision` if not empty.
+    virtual void show(std::string key, std::string revision, Done done) = 0;
+    virtual void edit(Edit edit, Done done) = 0;
+    /// Newest first, at most `max`.
+    virtual void history(std::size_t max,
+                         std::function<void(Reply, std::vector<HistoryEntry>)> done) = 0;
+
+    virtual void peer_enable(bool on, Done done) = 0;
+    virtual void peer_connect(bool on, Done done) = 0;
+    virtual void peer_reset(Done done) = 0;
+    virtual void peer_invite(Done done) = 0;  ///< `text` is the invitation.
+    virtual void peer_join(std::string invitation, Done done) = 0;
+    virtual void peer_check(Done done) = 0;
+
+    virtual void tunnel_enrol(std::string tunnel, std::string invitation, Done done) = 0;
+};
+
+}  // namespace umbra::instance
