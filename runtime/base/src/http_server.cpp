@@ -1,0 +1,286 @@
+#include "unix_address.hpp"
+#include <umbra/base/http_server.hpp>
+#include <umbra/base/log.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <atomic>
+#include <optional>
+#include <set>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace umbra::base {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace json = boost::json;
+using Protocol = asio::local::stream_protocol;
+using Stream = beast::basic_stream<Protocol>;
+using boost::system::error_code;
+
+class Connection;
+
+/// What server and connections share; lives on the server's thread.
+struct Shared {
+    HttpServer::Settings settings;
+    HttpServer::Handler handler;
+    std::shared_ptr<asio::io_context> context = std::make_shared<asio::io_context>(1);
+    std::set<std::shared_ptr<Connection>> connections;
+};
+
+}  // namespace
+
+/// Takes the one answer to one request across threads. Holds the context alive, so that a late
+/// answer posts into one that nobody runs any more instead of into freed memory.
+class Responder::State {
+public:
+    State(std::shared_ptr<asio::io_context> context, std::weak_ptr<Connection> connection,
+          std::uint64_t request)
+        : context_(std::move(context)), connection_(std::move(connection)), request_(request) {}
+    ~State() {
+        if (!answered_.load()) {
+            answer(http_error(500, "the request was dropped without an answer: this is a bug"));
+        }
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    void answer(HttpResponse response);
+
+private:
+    std::shared_ptr<asio::io_context> context_;
+    std::weak_ptr<Connection> connection_;
+    std::uint64_t request_;
+    std::atomic<bool> answered_{false};
+};
+
+namespace {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+public:
+    Connection(Protocol::socket socket, std::shared_ptr<Shared> shared)
+        : stream_(std::move(socket)), answer_timer_(*shared->context), shared_(std::move(shared)) {}
+
+    void read() {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(shared_->settings.header_max));
+        parser_->body_limit(shared_->settings.body_max);
+        stream_.expires_after(shared_->settings.idle_max);
+        http::async_read(
+            stream_, buffer_, *parser_,
+            [self = shared_from_this()](error_code code, std::size_t) { self->on_read(code); });
+    }
+
+    /// Answers without having read anything, then closes.
+    void turn_away(HttpResponse response) {
+        keep_alive_ = false;
+        write(std::move(response));
+    }
+
+    /// The handler's answer to request number `request`; late and second ones fall through.
+    void on_answer(std::uint64_t request, HttpResponse response) {
+        if (request != request_ || !waiting_) return;
+        waiting_ = false;
+        answer_timer_.cancel();
+        write(std::move(response));
+    }
+
+    void close() {
+        waiting_ = false;
+        answer_timer_.cancel();
+        stream_.close();
+        shared_->connections.erase(shared_from_this());
+    }
+
+private:
+    void on_read(error_code code) {
+        if (code == http::error::header_limit) {
+            return turn_away(http_error(431, "the header of the request is too large"));
+        }
+        if (code == http::error::body_limit) {
+            return turn_away(http_error(
+                413, fmt::format("the body is larger than {} bytes", shared_->settings.body_max)));
+        }
+        if (code.category() == http::make_error_code(http::error::bad_method).category() &&
+            code != http::error::end_of_stream && code != http::error::partial_message) {
+            return turn_away(
+                http_error(400, fmt::format("not a valid HTTP request: {}", code.message())));
+        }
+        if (code) return close();
+
+        auto& message = parser_->get();
+        keep_alive_ = message.keep_alive();
+        HttpRequest request{std::string{message.method_string()}, std::string{message.target()},
+                            std::move(message.body())};
+        ++request_;
+        waiting_ = true;
+        stream_.expires_never();
+        answer_timer_.expires_after(shared_->settings.answer_max);
+        answer_timer_.async_wait([self = shared_from_this(), number = request_](error_code ended) {
+            if (ended) return;
+            self->on_answer(number, http_error(504, "the instance did not answer in time"));
+        });
+        const Responder responder{
+            std::make_shared<Responder::State>(shared_->context, weak_from_this(), request_)};
+        try {
+            shared_->handler(std::move(request), responder);
+        } catch (const std::exception& e) {
+            error("http", "the handler of {} threw: {}", parser_->get().target(), e.what());
+            responder(http_error(500, fmt::format("internal error: {}", e.what())));
+        }
+    }
+
+    void write(HttpResponse response) {
+        response_ = {};
+        response_.version(11);
+        response_.result(response.status);
+        response_.set(http::field::content_type, response.content_type);
+        response_.set(http::field::cache_control, "no-store");
+        response_.keep_alive(keep_alive_);
+        response_.body() = std::move(response.body);
+        response_.prepare_payload();
+        stream_.expires_after(shared_->settings.idle_max);
+        http::async_write(
+            stream_, response_,
+            [self = shared_from_this()](error_code code, std::size_t) { self->on_written(code); });
+    }
+
+    void on_written(error_code code) {
+        if (!code && keep_alive_) return read();
+        close();
+    }
+
+    Stream stream_;
+    asio::steady_timer answer_timer_;
+    std::shared_ptr<Shared> shared_;
+    beast::flat_buffer buffer_;
+    std::optional<http::request_parser<http::string_body>> parser_;
+    http::response<http::string_body> response_;
+    std::uint64_t request_ = 0;
+    bool waiting_ = false;
+    bool keep_alive_ = true;
+};
+
+}  // namespace
+
+void Responder::State::answer(HttpResponse response) {
+    if (answered_.exchange(true)) return;
+    asio::post(*context_, [connection = connection_, request = request_,
+                           response = std::move(response)]() mutable {
+        if (const auto self = connection.lock()) self->on_answer(request, std::move(response));
+    });
+}
+
+void Responder::operator()(HttpResponse response) const { state_->answer(std::move(response)); }
+
+HttpResponse http_error(unsigned status, std::string sentence) {
+    return {
+        status,
+        json::serialize(json::object{{"error", std::move(sentence)}, {"details", json::array{}}}),
+        "application/json"};
+}
+
+class HttpServer::Impl {
+public:
+    Impl(Settings settings, Handler handler, std::string path, int fd)
+        : path_(std::move(path)),
+          shared_(std::make_shared<Shared>()),
+          acceptor_(*shared_->context, Protocol{}, fd),
+          retry_(*shared_->context) {
+        shared_->settings = std::move(settings);
+        shared_->handler = std::move(handler);
+        struct stat about {};
+        if (::lstat(path_.c_str(), &about) == 0) inode_ = about.st_ino;
+        accept();
+        thread_ = std::thread{[context = shared_->context] { context->run(); }};
+    }
+
+    ~Impl() { stop(); }
+
+    void stop() {
+        if (!thread_.joinable()) return;
+        asio::post(*shared_->context, [this] {
+            error_code ignored;
+            acceptor_.close(ignored);
+            retry_.cancel();
+            for (const auto& connection : std::set{shared_->connections}) connection->close();
+        });
+        // Not stopped but run dry: what a connection has under way holds the connection, which
+        // holds the context.
+        thread_.join();
+        struct stat about {};
+        if (::lstat(path_.c_str(), &about) == 0 && about.st_ino == inode_) ::unlink(path_.c_str());
+    }
+
+private:
+    void accept() {
+        acceptor_.async_accept([this](error_code code, Protocol::socket socket) {
+            if (!acceptor_.is_open()) return;
+            if (code) return accept_later(code);
+            on_accepted(std::move(socket));
+            accept();
+        });
+    }
+
+    void on_accepted(Protocol::socket socket) {
+        auto connection = std::make_shared<Connection>(std::move(socket), shared_);
+        const bool full = shared_->connections.size() >= shared_->settings.connections_max;
+        shared_->connections.insert(connection);
+        if (full) {
+            connection->turn_away(
+                http_error(503, fmt::format("more than {} connections are open: try again",
+                                            shared_->settings.connections_max)));
+            return;
+        }
+        connection->read();
+    }
+
+    /// Out of descriptors or the like: trying at once again would spin.
+    void accept_later(error_code code) {
+        warn("http", "cannot accept a connection at {}: {}", path_, code.message());
+        retry_.expires_after(std::chrono::milliseconds{100});
+        retry_.async_wait([this](error_code ended) {
+            if (!ended) accept();
+        });
+    }
+
+    std::string path_;
+    ino_t inode_ = 0;
+    std::shared_ptr<Shared> shared_;
+    Protocol::acceptor acceptor_;
+    asio::steady_timer retry_;
+    std::thread thread_;
+};
+
+Result<HttpServer> HttpServer::start(Settings settings, Handler handler) try {
+    const Result<std::string> path = unix_path(settings.address);
+    if (!path) return path.error();
+    const Result<int> fd = listen_unix(*path, static_cast<int>(settings.connections_max));
+    if (!fd) return fd.error();
+    return HttpServer{std::make_unique<Impl>(std::move(settings), std::move(handler), *path, *fd)};
+} catch (const std::exception& e) {
+    return Error{Errc::internal, fmt::format("the HTTP server did not start: {}", e.what())};
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+HttpServer::HttpServer(HttpServer&&) noexcept = default;
+HttpServer& HttpServer::operator=(HttpServer&&) noexcept = default;
+HttpServer::~HttpServer() = default;
+
+void HttpServer::stop() {
+    if (impl_) impl_->stop();
+}
+
+}  // namespace umbra::base
