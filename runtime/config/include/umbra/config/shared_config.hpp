@@ -1,0 +1,91 @@
+#pragma once
+
+#include <umbra/config/catalog.hpp>
+#include <umbra/config/options.hpp>
+#include <umbra/config/problem.hpp>
+#include <umbra/config/shared_document.hpp>
+#include <umbra/config/source.hpp>
+#include <umbra/config/values.hpp>
+#include <umbra/core/document.hpp>
+#include <umbra/sdk/time.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace umbra::config {
+
+constexpr std::size_t tunnels_max = 64;
+constexpr std::size_t mappings_max = 4096;  ///< In one tunnel.
+constexpr std::size_t channels_max = 1024;  ///< In one tunnel.
+constexpr std::size_t probes_max = 1024;
+
+struct Mapping {
+    std::string name;
+    EndpointRange virtual_at;  ///< What cloud clients ask for. Host in lower case.
+    Endpoint internal;         ///< Where the instance connects; of a range: its first port.
+    std::string protocol;      ///< tcp | tcp+tls | http
+    bool active = true;
+
+    bool operator==(const Mapping&) const = default;
+};
+
+struct Channel {
+    std::string name;
+    Endpoint listen;  ///< On the instance's side.
+    Endpoint target;  ///< As the gateway reaches it.
+
+    bool operator==(const Channel&) const = default;
+};
+
+struct TunnelConfig {
+    std::string name, plugin;
+    OptionValues options;
+    std::vector<Mapping> mappings;  ///< Sorted by name, as everything here.
+    std::vector<Channel> channels;
+
+    bool operator==(const TunnelConfig&) const = default;
+};
+
+struct ProbeConfig {
+    std::string name, plugin;
+    Duration every{};
+    OptionValues options;
+
+    bool operator==(const ProbeConfig&) const = default;
+};
+
+struct TakeoverConfig {
+    enum class Acknowledge : bool { one, both };
+
+    Duration on_tunnel_loss{};
+    Duration grace_period{};
+    Acknowledge acknowledge = Acknowledge::both;
+
+    bool operator==(const TakeoverConfig&) const = default;
+};
+
+/// What the master owns and the shadow mirrors, typed and validated.
+struct SharedConfig {
+    std::vector<TunnelConfig> tunnels;
+    std::vector<ProbeConfig> probes;
+    TakeoverConfig takeover;
+
+    bool operator==(const SharedConfig&) const = default;
+};
+
+struct SharedLoad {
+    std::optional<core::Document> document;  ///< Only if there is no problem at all,
+    std::optional<SharedConfig> config;      ///< like this one.
+    Problems problems;
+};
+
+/// Problems name the key. An empty document is valid: no tunnels, default takeover settings.
+[[nodiscard]] SharedLoad read_shared(const core::Document& document, const PluginCatalog& catalog);
+/// Problems name file, line and column.
+[[nodiscard]] SharedLoad load_shared(const Source& source, const PluginCatalog& catalog);
+[[nodiscard]] SharedLoad load_shared_file(const std::filesystem::path& file,
+                                          const PluginCatalog& catalog);
+
+}  // namespace umbra::config
