@@ -1,5 +1,7 @@
 #pragma once
 
+#include <umbra/sdk/tunnel.hpp>
+
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -33,13 +35,8 @@ struct Position {
     bool operator==(const Position&) const = default;
 };
 
-/// One node with one data directory: a fresh disk is another incarnation of the same node.
-struct Member {
-    std::string node;
-    std::string incarnation;
-
-    auto operator<=>(const Member&) const = default;
-};
+/// One node with one data directory, as the register names it.
+using Member = umbra::Member;
 
 /// Part an instance plays in the pair. The values are on disk and on the wire: append only.
 enum class Role : std::uint8_t { master = 1, shadow = 2 };

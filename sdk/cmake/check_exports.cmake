@@ -1,0 +1,15 @@
+# Fails the build of a plugin that exports anything but its entry.
+execute_process(COMMAND ${NM} -D --defined-only --format=posix ${FILE} OUTPUT_VARIABLE symbols RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "${FILE}: cannot list its symbols")
+endif()
+string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
+set(names "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE " .*" "" name "${line}")
+  list(APPEND names ${name})
+endforeach()
+if(NOT names STREQUAL "umbra_plugin_entry")
+  message(FATAL_ERROR "${FILE}: a plugin exports umbra_plugin_entry and nothing else, this one exports: "
+                      "\"${names}\". Is there one UMBRA_PLUGIN(...) at namespace scope?")
+endif()

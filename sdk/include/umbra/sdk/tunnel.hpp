@@ -1,0 +1,271 @@
+#pragma once
+
+#include <umbra/sdk/plugin.hpp>
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace umbra {
+
+/// One node with one data directory: a fresh disk is another incarnation of the same node.
+struct Member {
+    std::string node;
+    std::string incarnation;
+
+    auto operator<=>(const Member&) const = default;
+};
+
+/// The register at the gateway as far as a node may see it.
+struct RegisterView {
+    bool known = false;       ///< False: never heard from the gateway; the rest is meaningless.
+    std::uint64_t epoch = 0;  ///< 0 = never granted.
+    std::string holder;
+    bool holder_alive = false;
+    std::uint64_t in_sync_seq = 0;
+    std::vector<Member> in_sync;
+    Duration holder_heard{};  ///< Age of the holder's last sign of life as the gateway sees it.
+
+    bool operator==(const RegisterView&) const = default;
+};
+
+enum class ClaimReason : std::uint32_t {
+    first = UMBRA_CLAIM_FIRST,  ///< Nobody ever held it, or this node did and restarted.
+    peer_refused = UMBRA_CLAIM_PEER_REFUSED,  ///< The master's host refuses connections.
+    peer_silent = UMBRA_CLAIM_PEER_SILENT,    ///< The takeover delay passed.
+    handover = UMBRA_CLAIM_HANDOVER,          ///< The holder consented.
+    forced = UMBRA_CLAIM_FORCED,              ///< An operator ordered it.
+};
+
+struct ClaimResult {
+    bool granted = false;
+    RegisterView reg;
+    std::string detail;  ///< Why not: "holder alpha was heard 38 ms ago".
+};
+
+struct Mapping {
+    std::string name;
+    std::string virtual_host;  ///< Lower case.
+    std::uint16_t virtual_port = 0, virtual_port_last = 0;
+    std::string internal_host;
+    std::uint16_t internal_port = 0;
+    std::string protocol;  ///< "tcp" | "tcp+tls" | "http"
+    bool active = true;
+
+    bool operator==(const Mapping&) const = default;
+};
+
+struct Channel {
+    std::string name, listen, target;
+
+    bool operator==(const Channel&) const = default;
+};
+
+struct TunnelSpec {
+    std::string node;         ///< Name of this instance.
+    std::string incarnation;  ///< Changes with the data directory.
+    std::uint64_t epoch = 0;  ///< Highest epoch this node has stored.
+    std::vector<Mapping> mappings;
+    std::vector<Channel> channels;
+
+    bool operator==(const TunnelSpec&) const = default;
+};
+
+enum class TunnelState : std::uint32_t {
+    down = UMBRA_TUNNEL_DOWN,
+    connecting = UMBRA_TUNNEL_CONNECTING,
+    standby = UMBRA_TUNNEL_STANDBY,
+    active = UMBRA_TUNNEL_ACTIVE,
+    draining = UMBRA_TUNNEL_DRAINING,
+    refused = UMBRA_TUNNEL_REFUSED,
+};
+
+struct TunnelEvent {
+    enum class Type : std::uint32_t {
+        state = UMBRA_TUNNEL_EVENT_STATE,
+        reg = UMBRA_TUNNEL_EVENT_REGISTER,
+        holder_lost = UMBRA_TUNNEL_EVENT_HOLDER_LOST,
+        fenced = UMBRA_TUNNEL_EVENT_FENCED,
+        denied = UMBRA_TUNNEL_EVENT_DENIED,
+    };
+    Type type = Type::state;
+    TunnelState state = TunnelState::down;  ///< In every event.
+    std::uint32_t links = 0, streams = 0;
+    std::uint64_t count = 0;  ///< denied: since the last such event.
+    RegisterView reg;
+    std::string detail;
+};
+
+/// Tunnel provider: keeps links to a far end and carries streams while this node is the holder.
+/// Bulk data never crosses this border.
+class TunnelProvider : public Plugin {
+public:
+    using Kind = TunnelProvider;
+
+    /// Begins to dial and keeps at it; answers at once. Progress comes as events.
+    virtual void open(TunnelSpec spec, Reply<Done> reply) = 0;
+    /// Asks the far end for `epoch`. A refusal is a result.
+    virtual void claim(std::uint64_t epoch, ClaimReason reason, Reply<ClaimResult> reply) = 0;
+    /// Serves under a granted epoch; answers when the far end routes to this node.
+    virtual void activate(std::uint64_t epoch, Reply<Done> reply) = 0;
+    virtual void configure(TunnelSpec spec, Reply<Done> reply) = 0;
+    /// Holder only. An empty successor means: anyone in sync.
+    virtual void consent(std::uint64_t, std::string /*successor*/, Reply<Done> reply) {
+        reply.fail(Errc::unsupported, "this provider has no register");
+    }
+    /// Takes no new streams, lets open ones live for `grace` (0: cuts them at once), then goes back
+    /// to standby. Answers when no stream is left.
+    virtual void drain(Duration grace, Reply<Done> reply) = 0;
+    virtual void next_event(Reply<TunnelEvent> reply) = 0;
+    virtual void set_in_sync(std::uint64_t /*epoch*/, std::uint64_t /*seq*/, std::vector<Member>,
+                             Reply<Done> reply) {
+        reply.fail(Errc::unsupported, "this provider has no register");
+    }
+    virtual void enrol(std::string /*invitation*/, Reply<Done> reply) {
+        reply.fail(Errc::unsupported, "this provider knows no invitations");
+    }
+};
+
+namespace detail {
+
+inline std::vector<Member> decode(const umbra_member* members, std::size_t count) {
+    std::vector<Member> list;
+    for (std::size_t i = 0; i < count; ++i)
+        list.push_back(
+            {std::string{to_view(members[i].node)}, std::string{to_view(members[i].incarnation)}});
+    return list;
+}
+/// Borrows the members.
+inline std::vector<umbra_member> to_raw(const std::vector<Member>& members) {
+    std::vector<umbra_member> list;
+    list.reserve(members.size());
+    for (const auto& m : members) list.push_back({to_str(m.node), to_str(m.incarnation)});
+    return list;
+}
+inline RegisterView decode(const umbra_register_view& raw) {
+    return {raw.known != 0,
+            raw.epoch,
+            std::string{to_view(raw.holder)},
+            raw.holder_alive != 0,
+            raw.in_sync_seq,
+            decode(raw.in_sync, raw.in_sync_count),
+            Duration{raw.holder_heard_ns}};
+}
+/// Borrows the view and `members`.
+inline umbra_register_view to_raw(const RegisterView& view,
+                                  const std::vector<umbra_member>& members) {
+    return {sizeof(umbra_register_view), view.known ? 1u : 0u, view.epoch,     to_str(view.holder),
+            view.holder_alive ? 1u : 0u, view.in_sync_seq,     members.data(), members.size(),
+            view.holder_heard.count()};
+}
+inline ClaimResult decode(const umbra_claim_result& raw) {
+    return {raw.granted != 0, decode(raw.reg), std::string{to_view(raw.detail)}};
+}
+inline TunnelEvent decode(const umbra_tunnel_event& raw) {
+    return {static_cast<TunnelEvent::Type>(raw.type),
+            static_cast<TunnelState>(raw.state),
+            raw.links,
+            raw.streams,
+            raw.count,
+            decode(raw.reg),
+            std::string{to_view(raw.detail)}};
+}
+inline TunnelSpec decode(const umbra_tunnel_spec& raw) {
+    TunnelSpec spec{
+        std::string{to_view(raw.node)}, std::string{to_view(raw.incarnation)}, raw.epoch, {}, {}};
+    for (std::size_t i = 0; i < raw.mapping_count; ++i) {
+        const auto& m = raw.mappings[i];
+        spec.mappings.push_back({std::string{to_view(m.name)}, std::string{to_view(m.virtual_host)},
+                                 m.virtual_port, m.virtual_port_last,
+                                 std::string{to_view(m.internal_host)}, m.internal_port,
+                                 std::string{to_view(m.protocol)}, m.active != 0});
+    }
+    for (std::size_t i = 0; i < raw.channel_count; ++i) {
+        const auto& c = raw.channels[i];
+        spec.channels.push_back({std::string{to_view(c.name)}, std::string{to_view(c.listen)},
+                                 std::string{to_view(c.target)}});
+    }
+    return spec;
+}
+
+template <>
+struct Encode<ClaimResult> {
+    template <class F>
+    static void with(const ClaimResult& r, F f) {
+        const auto members = to_raw(r.reg.in_sync);
+        const umbra_claim_result raw{sizeof raw, r.granted ? 1u : 0u, to_raw(r.reg, members),
+                                     to_str(r.detail)};
+        f(&raw);
+    }
+};
+template <>
+struct Encode<TunnelEvent> {
+    template <class F>
+    static void with(const TunnelEvent& e, F f) {
+        const auto members = to_raw(e.reg.in_sync);
+        const umbra_tunnel_event raw{sizeof raw,
+                                     static_cast<std::uint32_t>(e.type),
+                                     static_cast<std::uint32_t>(e.state),
+                                     e.links,
+                                     e.streams,
+                                     e.count,
+                                     to_raw(e.reg, members),
+                                     to_str(e.detail)};
+        f(&raw);
+    }
+};
+
+struct TunnelThunks {
+    static constexpr umbra_kind kind = UMBRA_KIND_TUNNEL;
+    static TunnelProvider* of(void* self) { return static_cast<TunnelProvider*>(self); }
+    static void open(void* self, const umbra_tunnel_spec* spec, umbra_op* op) {
+        guarded(op, [&] { of(self)->open(decode(*spec), Reply<Done>{op}); });
+    }
+    static void claim(void* self, uint64_t epoch, uint32_t reason, umbra_op* op) {
+        guarded(op, [&] {
+            of(self)->claim(epoch, static_cast<ClaimReason>(reason), Reply<ClaimResult>{op});
+        });
+    }
+    static void activate(void* self, uint64_t epoch, umbra_op* op) {
+        guarded(op, [&] { of(self)->activate(epoch, Reply<Done>{op}); });
+    }
+    static void configure(void* self, const umbra_tunnel_spec* spec, umbra_op* op) {
+        guarded(op, [&] { of(self)->configure(decode(*spec), Reply<Done>{op}); });
+    }
+    static void consent(void* self, uint64_t epoch, umbra_str successor, umbra_op* op) {
+        guarded(op, [&] {
+            of(self)->consent(epoch, std::string{to_view(successor)}, Reply<Done>{op});
+        });
+    }
+    static void drain(void* self, int64_t grace_ns, umbra_op* op) {
+        guarded(op, [&] { of(self)->drain(Duration{grace_ns}, Reply<Done>{op}); });
+    }
+    static void next_event(void* self, umbra_op* op) {
+        guarded(op, [&] { of(self)->next_event(Reply<TunnelEvent>{op}); });
+    }
+    static void set_in_sync(void* self, uint64_t epoch, uint64_t seq, const umbra_member* members,
+                            size_t count, umbra_op* op) {
+        guarded(op, [&] {
+            of(self)->set_in_sync(epoch, seq, decode(members, count), Reply<Done>{op});
+        });
+    }
+    static void enrol(void* self, umbra_str invitation, umbra_op* op) {
+        guarded(op, [&] { of(self)->enrol(std::string{to_view(invitation)}, Reply<Done>{op}); });
+    }
+    static constexpr umbra_tunnel_api table{sizeof(umbra_tunnel_api),
+                                            &open,
+                                            &claim,
+                                            &activate,
+                                            &configure,
+                                            &consent,
+                                            &drain,
+                                            &next_event,
+                                            &set_in_sync,
+                                            &enrol};
+};
+template <>
+struct ThunksFor<TunnelProvider> : TunnelThunks {};
+
+}  // namespace detail
+}  // namespace umbra
