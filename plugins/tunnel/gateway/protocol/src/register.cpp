@@ -335,6 +335,8 @@ void Register::rebuild(Effects& out) {
 
 void Register::store(Record next, Waiting request, bool drain, Effects& out) {
     next.serial = record_.serial + 1;
+    std::erase_if(next.incarnations,
+                  [&](const auto& known) { return !members_.contains(known.first); });
     out.push_back(effect::Store{next});
     storing_ = Storing{std::move(next), std::move(request), drain};
 }
