@@ -102,8 +102,10 @@ Result<HttpResponse> http_request(const std::string& address, const HttpRequest&
         return describe(address, write_code ? write_code : code, true);
     }
     auto& answer = parser.get();
-    return HttpResponse{answer.result_int(), std::move(answer.body()),
-                        std::string{answer[http::field::content_type]}};
+    return HttpResponse{answer.result_int(),
+                        std::move(answer.body()),
+                        std::string{answer[http::field::content_type]},
+                        {}};
 } catch (const std::exception& e) {
     return Error{Errc::internal, fmt::format("the request to {} failed: {}", address, e.what())};
 }

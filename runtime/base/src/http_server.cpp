@@ -15,6 +15,7 @@
 #include <atomic>
 #include <optional>
 #include <set>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -123,7 +124,7 @@ private:
         auto& message = parser_->get();
         keep_alive_ = message.keep_alive();
         HttpRequest request{std::string{message.method_string()}, std::string{message.target()},
-                            std::move(message.body())};
+                            std::move(message.body()), peer_uid()};
         ++request_;
         waiting_ = true;
         stream_.expires_never();
@@ -142,12 +143,21 @@ private:
         }
     }
 
+    std::optional<unsigned> peer_uid() {
+        ucred peer{};
+        socklen_t size = sizeof peer;
+        const int fd = stream_.socket().native_handle();
+        if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+        return peer.uid;
+    }
+
     void write(HttpResponse response) {
         response_ = {};
         response_.version(11);
         response_.result(response.status);
         response_.set(http::field::content_type, response.content_type);
         response_.set(http::field::cache_control, "no-store");
+        for (const auto& [name, value] : response.headers) response_.set(name, value);
         response_.keep_alive(keep_alive_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
@@ -185,11 +195,11 @@ void Responder::State::answer(HttpResponse response) {
 
 void Responder::operator()(HttpResponse response) const { state_->answer(std::move(response)); }
 
-HttpResponse http_error(unsigned status, std::string sentence) {
-    return {
-        status,
-        json::serialize(json::object{{"error", std::move(sentence)}, {"details", json::array{}}}),
-        "application/json"};
+HttpResponse http_error(unsigned status, std::string sentence, std::vector<std::string> details) {
+    json::array lines;
+    for (std::string& line : details) lines.emplace_back(std::move(line));
+    return {status, json::serialize(json::object{{"error", std::move(sentence)},
+                                                 {"details", std::move(lines)}})};
 }
 
 class HttpServer::Impl {

@@ -7,24 +7,31 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace umbra::base {
 
 struct HttpRequest {
     std::string method;  ///< "GET"
     std::string target;  ///< As sent, path and query: "/v1/config?key=a.b"
-    std::string body;
+    std::string body{};
+    /// User id of the process at the other end, as the kernel saw it connect.
+    std::optional<unsigned> peer_uid{};
 };
 
 struct HttpResponse {
     unsigned status = 200;
-    std::string body;
+    std::string body{};
     std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers{};  ///< Further ones: {"Allow", "GET"}
 };
 
 /// The body every error has: {"error": "...", "details": []}.
-[[nodiscard]] HttpResponse http_error(unsigned status, std::string sentence);
+[[nodiscard]] HttpResponse http_error(unsigned status, std::string sentence,
+                                      std::vector<std::string> details = {});
 
 /// Answers one request. May be copied, kept, and called from any thread, also after the server is
 /// gone (then nothing happens). The first call counts, later ones are ignored. When the last copy

@@ -1,0 +1,306 @@
+#include "json_body.hpp"
+#include "query.hpp"
+#include "render.hpp"
+#include <umbra/admin/api.hpp>
+#include <umbra/config/values.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <pwd.h>
+
+namespace umbra::admin {
+namespace {
+
+namespace json = boost::json;
+using base::HttpResponse;
+using base::Responder;
+using instance::Control;
+
+constexpr std::size_t history_default = 50;
+constexpr std::size_t history_max = 10000;
+constexpr std::size_t changes_max = 10000;
+
+/// One request on its way to `Control`.
+struct Call {
+    Control& control;
+    Fields fields;
+    std::map<std::string, std::string, std::less<>> query;
+    std::string user;  ///< Who asks, by the socket; for edits that name no author.
+    Responder answer;
+
+    /// Answers 400 if something was wrong with the request. Call it after all fields were taken and
+    /// before anything is done.
+    [[nodiscard]] bool refused() {
+        std::vector<std::string> mistakes = fields.mistakes();
+        if (mistakes.empty()) return false;
+        if (mistakes.size() == 1) {
+            answer(base::http_error(400, std::move(mistakes.front())));
+        } else {
+            answer(base::http_error(400, fmt::format("{} mistakes in the request", mistakes.size()),
+                                    mistakes));
+        }
+        return true;
+    }
+    /// What most calls of `Control` report to.
+    [[nodiscard]] Control::Done done() const {
+        return [answer = answer](instance::Reply reply) { answer(render_reply(std::move(reply))); };
+    }
+    [[nodiscard]] std::string parameter(std::string_view name) const {
+        const auto found = query.find(name);
+        return found == query.end() ? std::string{} : found->second;
+    }
+};
+
+void get_status(Call call) { call.answer({200, render_status(call.control.status())}); }
+
+void get_alerts(Call call) { call.answer({200, render_alerts(call.control.status().alerts)}); }
+
+void get_healthz(Call call) { call.answer({200, R"({"status":"alive"})"}); }
+
+/// Ready = does its part of the pair: an active master, or a shadow that could take over.
+void get_readyz(Call call) {
+    const instance::Status status = call.control.status();
+    const bool ready = status.state == "active" || status.state == "ready";
+    if (!ready) {
+        return call.answer(
+            base::http_error(503, fmt::format("the {} is {}", status.role, status.state)));
+    }
+    call.answer({200, json::serialize(json::object{
+                          {"status", "ready"}, {"role", status.role}, {"state", status.state}})});
+}
+
+void post_switch(Call call) {
+    const bool force = call.fields.flag("force");
+    if (call.refused()) return;
+    call.control.switch_roles(force, call.done());
+}
+
+void post_pause(Call call) {
+    std::optional<Duration> length;
+    if (const auto text = call.fields.text("for")) {
+        const Result<Duration> parsed = config::parse_duration(*text);
+        if (!parsed) {
+            call.fields.complain(fmt::format("\"for\": {}", parsed.error().message));
+        } else if (*parsed <= Duration::zero()) {
+            call.fields.complain("\"for\" must be longer than nothing, for example \"2h\"");
+        } else {
+            length = *parsed;
+        }
+    }
+    if (call.refused()) return;
+    call.control.pause(length, call.done());
+}
+
+void post_resume(Call call) {
+    if (call.refused()) return;
+    call.control.resume(call.done());
+}
+
+void get_config(Call call) {
+    call.control.show(call.parameter("key"), call.parameter("revision"), call.done());
+}
+
+/// The fields that every edit may have.
+instance::Edit common_edit(Call& call) {
+    instance::Edit edit;
+    edit.author = call.fields.text_or_empty("author");
+    if (edit.author.empty()) edit.author = call.user;
+    edit.message = call.fields.text_or_empty("message");
+    edit.op_id = call.fields.text_or_empty("op_id");
+    edit.if_revision = call.fields.text_or_empty("if_revision");
+    edit.dry_run = call.fields.flag("dry_run");
+    return edit;
+}
+
+void post_edit(Call call) {
+    instance::Edit edit = common_edit(call);
+    json::array changes = call.fields.required_list("changes");
+    if (changes.size() > changes_max) {
+        call.fields.complain(fmt::format("\"changes\" has {} entries, at most {} are taken",
+                                         changes.size(), changes_max));
+        changes.clear();
+    }
+    std::size_t number = 0;
+    for (json::value& value : changes) {
+        const std::string where = fmt::format("changes[{}]", number++);
+        if (!value.is_object()) {
+            call.fields.complain(fmt::format("\"{}\" must be an object with key and value", where));
+            continue;
+        }
+        Fields fields{std::move(value.get_object()), where + "."};
+        core::Change change{fields.required_text("key"), fields.required_text_or_null("value")};
+        for (std::string& mistake : fields.mistakes()) call.fields.complain(std::move(mistake));
+        edit.changes.push_back(std::move(change));
+    }
+    if (call.refused()) return;
+    call.control.edit(std::move(edit), call.done());
+}
+
+void post_apply(Call call) {
+    instance::Edit edit = common_edit(call);
+    edit.document = call.fields.required_text("toml");
+    edit.document_name = call.fields.text_or_empty("name");
+    if (call.refused()) return;
+    call.control.edit(std::move(edit), call.done());
+}
+
+void get_history(Call call) {
+    std::size_t max = history_default;
+    if (const std::string text = call.parameter("max"); !text.empty()) {
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, max);
+        if (error != std::errc{} || stop != end || max < 1 || max > history_max) {
+            return call.answer(base::http_error(
+                400,
+                fmt::format("max is \"{}\", it must be a number from 1 to {}", text, history_max)));
+        }
+    }
+    call.control.history(max, [answer = call.answer](instance::Reply reply,
+                                                     std::vector<instance::HistoryEntry> entries) {
+        if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
+        answer({200, render_history(entries)});
+    });
+}
+
+template <bool on>
+void post_peer_enabled(Call call) {
+    if (call.refused()) return;
+    call.control.peer_enable(on, call.done());
+}
+
+template <bool on>
+void post_peer_connected(Call call) {
+    if (call.refused()) return;
+    call.control.peer_connect(on, call.done());
+}
+
+void post_peer_reset(Call call) {
+    if (call.refused()) return;
+    call.control.peer_reset(call.done());
+}
+
+void post_peer_invite(Call call) {
+    if (call.refused()) return;
+    call.control.peer_invite(call.done());
+}
+
+void post_peer_join(Call call) {
+    std::string invitation = call.fields.required_text("invitation");
+    if (call.refused()) return;
+    call.control.peer_join(std::move(invitation), call.done());
+}
+
+void post_peer_check(Call call) {
+    if (call.refused()) return;
+    call.control.peer_check(call.done());
+}
+
+void post_tunnel_enrol(Call call) {
+    std::string tunnel = call.fields.required_text("tunnel");
+    std::string invitation = call.fields.required_text("invitation");
+    if (call.refused()) return;
+    call.control.tunnel_enrol(std::move(tunnel), std::move(invitation), call.done());
+}
+
+struct Route {
+    std::string_view method, path;
+    std::string_view parameters;  ///< Of the query, separated by spaces.
+    void (*run)(Call);
+};
+
+constexpr Route routes[] = {
+    {"GET", "/v1/status", "", get_status},
+    {"GET", "/v1/alerts", "", get_alerts},
+    {"GET", "/healthz", "", get_healthz},
+    {"GET", "/readyz", "", get_readyz},
+    {"POST", "/v1/switch", "", post_switch},
+    {"POST", "/v1/pause", "", post_pause},
+    {"POST", "/v1/resume", "", post_resume},
+    {"GET", "/v1/config", "key revision", get_config},
+    {"POST", "/v1/config/edit", "", post_edit},
+    {"POST", "/v1/config/apply", "", post_apply},
+    {"GET", "/v1/config/history", "max", get_history},
+    {"POST", "/v1/peer/enable", "", post_peer_enabled<true>},
+    {"POST", "/v1/peer/disable", "", post_peer_enabled<false>},
+    {"POST", "/v1/peer/connect", "", post_peer_connected<true>},
+    {"POST", "/v1/peer/disconnect", "", post_peer_connected<false>},
+    {"POST", "/v1/peer/reset", "", post_peer_reset},
+    {"POST", "/v1/peer/invite", "", post_peer_invite},
+    {"POST", "/v1/peer/join", "", post_peer_join},
+    {"POST", "/v1/peer/check", "", post_peer_check},
+    {"POST", "/v1/tunnel/enrol", "", post_tunnel_enrol},
+};
+
+bool has_word(std::string_view words, std::string_view word) {
+    for (std::size_t at = 0; at < words.size();) {
+        const std::size_t end = std::min(words.find(' ', at), words.size());
+        if (words.substr(at, end - at) == word) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+std::string user_name(std::optional<unsigned> uid) {
+    if (!uid) return {};
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(*uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+        return found->pw_name;
+    }
+    return fmt::format("uid {}", *uid);
+}
+
+HttpResponse no_route(const base::HttpRequest& request, const std::string& path) {
+    std::string allowed;
+    for (const Route& route : routes) {
+        if (route.path == path) allowed = route.method;
+    }
+    if (allowed.empty()) {
+        return base::http_error(404, fmt::format("there is no {} here", path));
+    }
+    HttpResponse response = base::http_error(
+        405, fmt::format("{} is not possible with {}: use {}", path, request.method, allowed));
+    response.headers.emplace_back("Allow", allowed);
+    return response;
+}
+
+}  // namespace
+
+void Api::handle(const base::HttpRequest& request, const Responder& answer) const {
+    Result<Target> target = parse_target(request.target);
+    if (!target) return answer(base::http_error(400, target.error().message));
+    const Route* chosen = nullptr;
+    for (const Route& route : routes) {
+        if (route.path == target->path && route.method == request.method) chosen = &route;
+    }
+    if (chosen == nullptr) return answer(no_route(request, target->path));
+
+    Result<json::object> body = parse_object(request.body);
+    if (!body) return answer(base::http_error(400, body.error().message));
+    Call call{*control_, Fields{std::move(*body), ""}, std::move(target->query),
+              user_name(request.peer_uid), answer};
+    for (const auto& [name, value] : call.query) {
+        if (!has_word(chosen->parameters, name)) {
+            call.fields.complain(fmt::format("the query parameter \"{}\" is not known here", name));
+        }
+    }
+    if (request.method == "GET" && call.refused()) return;
+    chosen->run(std::move(call));
+}
+
+Result<base::HttpServer> serve(Control& control, std::string address) {
+    base::HttpServer::Settings settings;
+    settings.address = std::move(address);
+    return base::HttpServer::start(
+        std::move(settings), [api = Api{control}](base::HttpRequest request, Responder answer) {
+            api.handle(request, answer);
+        });
+}
+
+}  // namespace umbra::admin

@@ -1,0 +1,155 @@
+#include "render.hpp"
+
+#include <umbra/config/values.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace umbra::admin {
+namespace {
+
+namespace json = boost::json;
+using instance::Outcome;
+
+json::array to_array(const std::vector<std::string>& lines) {
+    json::array array;
+    for (const std::string& line : lines) array.emplace_back(line);
+    return array;
+}
+
+json::value or_null(const std::optional<std::int64_t>& value) {
+    return value ? json::value{*value} : json::value{nullptr};
+}
+
+json::object peer_object(const instance::PeerStatus& peer) {
+    return {{"instance", peer.instance},
+            {"state", peer.state},
+            {"revision", peer.revision},
+            {"in_sync", peer.in_sync},
+            {"last_seen_ms", or_null(peer.last_seen_ms)},
+            {"rtt_us", or_null(peer.rtt_us)},
+            {"version", peer.version},
+            {"plugins", to_array(peer.plugins)},
+            {"detail", peer.detail}};
+}
+
+json::array tunnel_array(const std::vector<instance::TunnelStatus>& tunnels) {
+    json::array array;
+    for (const auto& tunnel : tunnels) {
+        array.push_back(json::object{{"name", tunnel.name},
+                                     {"plugin", tunnel.plugin},
+                                     {"state", tunnel.state},
+                                     {"epoch", tunnel.epoch},
+                                     {"fences", tunnel.fences},
+                                     {"links", tunnel.links},
+                                     {"streams", tunnel.streams},
+                                     {"denied", tunnel.denied},
+                                     {"detail", tunnel.detail}});
+    }
+    return array;
+}
+
+json::array probe_array(const std::vector<instance::ProbeStatus>& probes) {
+    json::array array;
+    for (const auto& probe : probes) {
+        array.push_back(json::object{{"name", probe.name},
+                                     {"plugin", probe.plugin},
+                                     {"healthy", probe.healthy},
+                                     {"latency_us", probe.latency_us},
+                                     {"detail", probe.detail}});
+    }
+    return array;
+}
+
+json::array alert_array(const std::vector<instance::Alert>& alerts) {
+    json::array array;
+    for (const auto& alert : alerts) {
+        array.push_back(json::object{{"id", alert.id},
+                                     {"severity", alert.severity},
+                                     {"since", alert.since},
+                                     {"text", alert.text}});
+    }
+    return array;
+}
+
+unsigned http_status(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::done:
+            return 200;
+        case Outcome::provisional:
+            return 202;
+        case Outcome::failed:
+            return 500;
+        case Outcome::invalid:
+            return 400;
+        case Outcome::refused:
+            return 409;
+    }
+    return 500;
+}
+
+}  // namespace
+
+std::string render_status(const instance::Status& status) {
+    const json::object timers{
+        {"check_interval", config::format_duration(status.timers.check_interval)},
+        {"connect_timeout", config::format_duration(status.timers.connect_timeout)},
+        {"request_timeout", config::format_duration(status.timers.request_timeout)},
+        {"takeover_delay", config::format_duration(status.timers.takeover_delay)}};
+    return json::serialize(json::object{{"instance", status.instance},
+                                        {"version", status.version},
+                                        {"role", status.role},
+                                        {"state", status.state},
+                                        {"epoch", status.epoch},
+                                        {"revision", status.revision},
+                                        {"paused", status.paused},
+                                        {"uptime_s", status.uptime_s},
+                                        {"profile", status.profile},
+                                        {"timers", timers},
+                                        {"peer", peer_object(status.peer)},
+                                        {"tunnels", tunnel_array(status.tunnels)},
+                                        {"probes", probe_array(status.probes)},
+                                        {"alerts", alert_array(status.alerts)},
+                                        {"plugins", to_array(status.plugins)},
+                                        {"strangers", status.strangers},
+                                        {"suspicions", status.suspicions},
+                                        {"decisions", to_array(status.decisions)}});
+}
+
+std::string render_alerts(const std::vector<instance::Alert>& alerts) {
+    return json::serialize(json::object{{"alerts", alert_array(alerts)}});
+}
+
+std::string render_history(const std::vector<instance::HistoryEntry>& history) {
+    json::array entries;
+    for (const auto& entry : history) {
+        json::array changes;
+        for (const core::Change& change : entry.changes) {
+            changes.push_back(json::object{
+                {"key", change.key},
+                {"value", change.literal ? json::value(*change.literal) : json::value(nullptr)}});
+        }
+        entries.push_back(json::object{{"revision", entry.revision},
+                                       {"time", entry.time},
+                                       {"author", entry.author},
+                                       {"message", entry.message},
+                                       {"changes", std::move(changes)}});
+    }
+    return json::serialize(json::object{{"history", std::move(entries)}});
+}
+
+base::HttpResponse render_reply(instance::Reply reply) {
+    const unsigned status = http_status(reply.outcome);
+    if (status >= 400) {
+        return base::http_error(status, std::move(reply.message), std::move(reply.details));
+    }
+    const bool done = reply.outcome == Outcome::done;
+    return {status, json::serialize(json::object{{"outcome", done ? "done" : "provisional"},
+                                                 {"message", reply.message},
+                                                 {"details", to_array(reply.details)},
+                                                 {"text", reply.text},
+                                                 {"revision", reply.revision}})};
+}
+
+}  // namespace umbra::admin

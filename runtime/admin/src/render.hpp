@@ -1,0 +1,20 @@
+#pragma once
+
+#include <umbra/base/http_server.hpp>
+#include <umbra/instance/control.hpp>
+
+#include <string>
+#include <vector>
+
+namespace umbra::admin {
+
+/// What the API answers, as JSON text. README.md shows each.
+[[nodiscard]] std::string render_status(const instance::Status& status);
+[[nodiscard]] std::string render_alerts(const std::vector<instance::Alert>& alerts);
+[[nodiscard]] std::string render_history(const std::vector<instance::HistoryEntry>& history);
+
+/// Success as {"outcome", "message", "details", "text", "revision"}, failure as {"error",
+/// "details"}; the status as control.hpp maps it.
+[[nodiscard]] base::HttpResponse render_reply(instance::Reply reply);
+
+}  // namespace umbra::admin
