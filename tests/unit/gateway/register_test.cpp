@@ -1,0 +1,697 @@
+#include <umbra/gateway/register.hpp>
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+namespace umbra::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+BootId boot(std::uint8_t number) {
+    BootId id{};
+    id.fill(number);
+    return id;
+}
+
+template <class T>
+std::vector<T> all(const std::vector<Effect>& effects) {
+    std::vector<T> found;
+    for (const auto& one : effects)
+        if (const auto* it = std::get_if<T>(&one)) found.push_back(*it);
+    return found;
+}
+
+template <class T>
+std::size_t place(const std::vector<Effect>& effects) {
+    const auto at = std::ranges::find_if(
+        effects, [](const Effect& one) { return std::holds_alternative<T>(one); });
+    return static_cast<std::size_t>(at - effects.begin());
+}
+
+/// A register with a disk that stores at once, unless a test holds it back, and a clock that moves
+/// when it is told to.
+class RegisterTest : public testing::Test {
+protected:
+    Register make(Record record = {}, bool lost = false,
+                  std::set<std::string> members = {"alpha", "beta"}) {
+        return Register(settings, std::move(record), lost, std::move(members), now);
+    }
+    std::vector<Effect> tell(const Fact& fact) {
+        auto effects = reg.step(now, fact);
+        while (disk_works && !all<effect::Store>(effects).empty()) {
+            disk.push_back(all<effect::Store>(effects).front().record);
+            std::erase_if(effects, [](const Effect& one) {
+                return std::holds_alternative<effect::Store>(one);
+            });
+            auto more = reg.step(now, fact::Stored{});
+            effects.insert(effects.end(), more.begin(), more.end());
+        }
+        return effects;
+    }
+    std::vector<Effect> connect(const std::string& node, std::uint8_t process = 1, Epoch known = 0,
+                                const std::string& incarnation = "disk") {
+        return tell(fact::Connected{node, node + "-" + incarnation, boot(process), known});
+    }
+    std::vector<Effect> disconnect(const std::string& node, std::uint8_t process = 1) {
+        return tell(fact::Disconnected{node, boot(process)});
+    }
+    effect::AnswerClaim claim(const std::string& node, Epoch epoch,
+                              ClaimReason reason = ClaimReason::peer_silent) {
+        last = tell(fact::Claimed{node, ++asks, epoch, reason});
+        const auto answers = all<effect::AnswerClaim>(last);
+        EXPECT_EQ(answers.size(), 1u);
+        if (answers.empty()) return {};
+        EXPECT_EQ(answers.front().ask, asks);
+        EXPECT_EQ(answers.front().node, node);
+        return answers.front();
+    }
+    effect::AnswerInSync in_sync(const std::string& node, Epoch epoch, std::uint64_t seq,
+                                 std::set<Member> members) {
+        last = tell(fact::InSyncAsked{node, ++asks, epoch, seq, std::move(members)});
+        const auto answers = all<effect::AnswerInSync>(last);
+        EXPECT_EQ(answers.size(), 1u);
+        return answers.empty() ? effect::AnswerInSync{} : answers.front();
+    }
+    effect::AnswerConsent consent(const std::string& node, Epoch epoch,
+                                  const std::string& successor) {
+        const auto answers =
+            all<effect::AnswerConsent>(tell(fact::Consented{node, ++asks, epoch, successor}));
+        EXPECT_EQ(answers.size(), 1u);
+        return answers.empty() ? effect::AnswerConsent{} : answers.front();
+    }
+    /// Lets time pass; `heard` nodes are alive all the while.
+    std::vector<Effect> pass(Duration time, const std::set<std::string>& heard = {}) {
+        now += time;
+        std::vector<Effect> effects;
+        for (const auto& node : heard) {
+            auto more = tell(fact::Heard{node, now});
+            effects.insert(effects.end(), more.begin(), more.end());
+        }
+        auto more = tell(fact::Ticked{});
+        effects.insert(effects.end(), more.begin(), more.end());
+        return effects;
+    }
+    /// alpha holds epoch 1, both are in sync and connected.
+    void pair_runs() {
+        connect("alpha");
+        connect("beta");
+        ASSERT_TRUE(claim("alpha", 1, ClaimReason::first).granted);
+        ASSERT_TRUE(in_sync("alpha", 1, 1, {alpha, beta}).ok);
+    }
+
+    const Member alpha{"alpha", "alpha-disk"};
+    const Member beta{"beta", "beta-disk"};
+    Register::Settings settings;
+    Instant now{1h};
+    Register reg = make();
+    bool disk_works = true;
+    std::vector<Record> disk;
+    std::uint64_t asks = 0;
+    std::vector<Effect> last;
+};
+
+// --- R1: who may be granted, and only from disk -------------------------------------------------
+
+TEST_F(RegisterTest, R1TheVeryFirstClaimIsGrantedToWhoeverAsks) {
+    connect("alpha");
+    connect("beta");
+    const auto answer = claim("beta", 1, ClaimReason::first);
+    EXPECT_TRUE(answer.granted);
+    EXPECT_EQ(answer.view.epoch, 1u);
+    EXPECT_EQ(answer.view.holder, "beta");
+    EXPECT_TRUE(answer.view.holder_alive);
+    EXPECT_EQ(answer.view.in_sync, std::vector<Member>{beta});
+    EXPECT_EQ(answer.view.in_sync_seq, 0u);
+    EXPECT_EQ(disk.back().holder, beta);
+}
+
+TEST_F(RegisterTest, R1AnEpochThatWasGrantedIsRefusedWithItsHolderNamed) {
+    pair_runs();
+    const auto answer = claim("beta", 1);
+    EXPECT_FALSE(answer.granted);
+    EXPECT_THAT(answer.text, HasSubstr("alpha holds epoch 1"));
+    EXPECT_FALSE(claim("alpha", 1).granted) << "not even its holder gets it twice";
+    EXPECT_FALSE(claim("beta", 0).granted);
+}
+
+TEST_F(RegisterTest, R1TheRecordIsOnDiskBeforeTheAnswerLeaves) {
+    connect("alpha");
+    disk_works = false;
+    const auto asked = tell(fact::Claimed{"alpha", 7, 1, ClaimReason::first});
+    EXPECT_EQ(all<effect::Store>(asked).size(), 1u);
+    EXPECT_THAT(all<effect::AnswerClaim>(asked), IsEmpty());
+    EXPECT_EQ(reg.view(now).epoch, 0u) << "nobody is told of what is not on disk";
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 1));
+    const auto stored = tell(fact::Stored{});
+    ASSERT_EQ(all<effect::AnswerClaim>(stored).size(), 1u);
+    EXPECT_TRUE(all<effect::AnswerClaim>(stored).front().granted);
+    EXPECT_TRUE(reg.may_activate("alpha", boot(1), 1));
+}
+
+TEST_F(RegisterTest, R1OfTwoClaimsInOneStoreTheSecondIsRefused) {
+    connect("alpha");
+    connect("beta");
+    disk_works = false;
+    tell(fact::Claimed{"alpha", 1, 1, ClaimReason::first});
+    const auto second = tell(fact::Claimed{"beta", 2, 1, ClaimReason::first});
+    EXPECT_THAT(second, IsEmpty()) << "it waits for the store";
+    const auto answers = all<effect::AnswerClaim>(tell(fact::Stored{}));
+    ASSERT_EQ(answers.size(), 2u);
+    EXPECT_TRUE(answers[0].granted);
+    EXPECT_EQ(answers[0].node, "alpha");
+    EXPECT_FALSE(answers[1].granted);
+    EXPECT_THAT(answers[1].text, HasSubstr("alpha holds epoch 1"));
+}
+
+TEST_F(RegisterTest, R1WhoIsNotInSyncIsRefusedEvenWhenForced) {
+    connect("alpha");
+    connect("beta");
+    ASSERT_TRUE(claim("alpha", 1, ClaimReason::first).granted);
+    disconnect("alpha");
+    pass(1h);
+    for (const auto reason : {ClaimReason::peer_silent, ClaimReason::forced}) {
+        const auto answer = claim("beta", 2, reason);
+        EXPECT_FALSE(answer.granted);
+        EXPECT_THAT(answer.text, HasSubstr("beta is not in sync"));
+    }
+}
+
+TEST_F(RegisterTest, R1AnotherDiskOfAMemberIsNotThatMember) {
+    pair_runs();
+    disconnect("beta");
+    connect("beta", 2, 0, "newdisk");
+    disconnect("alpha");
+    pass(1s);
+    const auto answer = claim("beta", 2);
+    EXPECT_FALSE(answer.granted);
+    EXPECT_THAT(answer.text, HasSubstr("another data directory"));
+}
+
+TEST_F(RegisterTest, R1AnOperatorForcesAClaimWhileTheHolderIsAlive) {
+    pair_runs();
+    const auto answer = claim("beta", 2, ClaimReason::forced);
+    EXPECT_TRUE(answer.granted);
+    const auto fenced = all<effect::PushFenced>(last);
+    ASSERT_EQ(fenced.size(), 1u);
+    EXPECT_EQ(fenced.front().node, "alpha");
+    EXPECT_FALSE(fenced.front().drain);
+    EXPECT_EQ(all<effect::CutBelow>(last), (std::vector{effect::CutBelow{2, false}}));
+    EXPECT_LT(place<effect::CutBelow>(last), place<effect::AnswerClaim>(last))
+        << "nothing of the old epoch is routed when the new holder begins";
+}
+
+TEST_F(RegisterTest, R1ARestartedHolderClaimsTheNextEpochItself) {
+    pair_runs();
+    disconnect("alpha");
+    connect("alpha", 2, 1);
+    EXPECT_TRUE(claim("alpha", 2, ClaimReason::first).granted);
+    EXPECT_EQ(reg.record().in_sync, (std::set{alpha, beta})) << "a grant leaves the set alone";
+    EXPECT_EQ(reg.record().in_sync_seq, 0u) << "but the new holder counts from the beginning";
+    EXPECT_THAT(all<effect::PushFenced>(last), IsEmpty());
+    EXPECT_EQ(all<effect::PushRegister>(last).size(), 1u);
+}
+
+TEST_F(RegisterTest, R1ConsentLetsTheNamedSuccessorIn) {
+    pair_runs();
+    EXPECT_FALSE(claim("beta", 2, ClaimReason::handover).granted) << "no consent yet";
+    ASSERT_TRUE(consent("alpha", 1, "beta").ok);
+    EXPECT_TRUE(claim("beta", 2, ClaimReason::handover).granted);
+    ASSERT_EQ(all<effect::PushFenced>(last).size(), 1u);
+    EXPECT_TRUE(all<effect::PushFenced>(last).front().drain) << "its streams may finish";
+    EXPECT_EQ(all<effect::CutBelow>(last), (std::vector{effect::CutBelow{2, true}}));
+}
+
+TEST_F(RegisterTest, R1ConsentEndsAfterItsTime) {
+    pair_runs();
+    ASSERT_TRUE(consent("alpha", 1, "").ok);
+    pass(settings.consent_ttl - 1ns, {"alpha", "beta"});
+    const Register before = reg;
+    EXPECT_TRUE(claim("beta", 2, ClaimReason::handover).granted);
+    reg = before;
+    pass(1ns, {"alpha", "beta"});
+    EXPECT_FALSE(claim("beta", 2, ClaimReason::handover).granted);
+}
+
+TEST_F(RegisterTest, R1ConsentOfAProcessThatRestartedIsVoid) {
+    pair_runs();
+    ASSERT_TRUE(consent("alpha", 1, "beta").ok);
+    connect("alpha", 2, 1);
+    EXPECT_FALSE(claim("beta", 2, ClaimReason::handover).granted);
+}
+
+TEST_F(RegisterTest, R1ConsentIsUsedUpByOneGrant) {
+    pair_runs();
+    ASSERT_TRUE(consent("alpha", 1, "beta").ok);
+    ASSERT_TRUE(claim("beta", 2, ClaimReason::handover).granted);
+    EXPECT_FALSE(claim("alpha", 3, ClaimReason::handover).granted);
+}
+
+TEST_F(RegisterTest, R1OnlyTheHolderConsentsAndOnlyToAMember) {
+    pair_runs();
+    EXPECT_FALSE(consent("beta", 1, "alpha").ok);
+    EXPECT_FALSE(consent("alpha", 2, "beta").ok);
+    EXPECT_THAT(consent("alpha", 1, "gamma").text, HasSubstr("gamma is not in sync"));
+    EXPECT_FALSE(consent("alpha", 1, "alpha").ok);
+}
+
+TEST_F(RegisterTest, R1AClaimOfAProcessThatDiedMeanwhileIsDropped) {
+    connect("alpha");
+    connect("beta");
+    disk_works = false;
+    tell(fact::Claimed{"alpha", 1, 1, ClaimReason::first});
+    tell(fact::Claimed{"beta", 2, 2, ClaimReason::forced});
+    disconnect("beta");
+    const auto answers = all<effect::AnswerClaim>(tell(fact::Stored{}));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers.front().node, "alpha");
+    EXPECT_EQ(reg.record().epoch, 1u);
+}
+
+TEST_F(RegisterTest, R1RequestsThatWaitForTheDiskAreBounded) {
+    connect("alpha");
+    disk_works = false;
+    tell(fact::Claimed{"alpha", 1, 1, ClaimReason::first});
+    for (std::size_t i = 0; i < waiting_max; ++i)
+        EXPECT_THAT(tell(fact::Claimed{"alpha", 2 + i, 2, ClaimReason::first}), IsEmpty());
+    const auto past = all<effect::AnswerClaim>(tell(fact::Claimed{"alpha", 99, 2, {}}));
+    ASSERT_EQ(past.size(), 1u);
+    EXPECT_FALSE(past.front().granted);
+    EXPECT_THAT(past.front().text, HasSubstr("too many requests"));
+}
+
+// --- R2: when the holder counts as gone ---------------------------------------------------------
+
+TEST_F(RegisterTest, R2AHolderThatIsHeardKeepsItsEpochWhateverTheClaimantSays) {
+    pair_runs();
+    for (const auto reason : {ClaimReason::first, ClaimReason::peer_refused,
+                              ClaimReason::peer_silent, ClaimReason::handover}) {
+        pass(settings.lease - 1ns, {"beta"});
+        const auto answer = claim("beta", 2, reason);
+        EXPECT_FALSE(answer.granted);
+        EXPECT_THAT(answer.text, HasSubstr("was heard 600 ms ago"));
+        EXPECT_THAT(answer.text, HasSubstr("gone once it is silent for 600 ms"));
+        pass(0ns, {"alpha", "beta"});
+    }
+}
+
+TEST_F(RegisterTest, R2SilenceForTheLeaseMakesItGone) {
+    pair_runs();
+    pass(settings.lease - 1ns, {"beta"});
+    EXPECT_FALSE(claim("beta", 2).granted);
+    pass(1ns, {"beta"});
+    EXPECT_TRUE(claim("beta", 2).granted);
+}
+
+TEST_F(RegisterTest, R2ClosedLinksMakeItGoneAfterTheGrace) {
+    pair_runs();
+    disconnect("alpha");
+    const auto early = claim("beta", 2);
+    EXPECT_FALSE(early.granted);
+    EXPECT_THAT(early.text, HasSubstr("counts as gone in 200 ms"));
+    pass(settings.return_grace - 1ns, {"beta"});
+    EXPECT_FALSE(claim("beta", 2).granted);
+    pass(1ns, {"beta"});
+    EXPECT_TRUE(claim("beta", 2).granted);
+}
+
+TEST_F(RegisterTest, R2ClosedLinksAndARefusingHostMakeItGoneAtOnce) {
+    pair_runs();
+    EXPECT_FALSE(claim("beta", 2, ClaimReason::peer_refused).granted) << "its links are open";
+    disconnect("alpha");
+    EXPECT_TRUE(claim("beta", 2, ClaimReason::peer_refused).granted);
+}
+
+TEST_F(RegisterTest, R2AHolderThatIsBackIsNotGone) {
+    pair_runs();
+    disconnect("alpha");
+    pass(settings.return_grace / 2, {"beta"});
+    connect("alpha");
+    pass(settings.return_grace, {"beta"});
+    EXPECT_FALSE(claim("beta", 2).granted);
+}
+
+TEST_F(RegisterTest, R2AfterAStartOfTheGatewayTheHolderHasTimeToComeBack) {
+    pair_runs();
+    reg = make(disk.back());
+    connect("beta");
+    pass(settings.restart_grace - 1ns, {"beta"});
+    EXPECT_FALSE(claim("beta", 2).granted);
+    pass(1ns, {"beta"});
+    EXPECT_TRUE(claim("beta", 2).granted);
+}
+
+TEST_F(RegisterTest, R2TimeInWhichTheGatewayStoodStillIsNotSilence) {
+    pair_runs();
+    now += 5s;
+    tell(fact::Stalled{5s});
+    EXPECT_FALSE(claim("beta", 2).granted);
+    pass(settings.lease, {"beta"});
+    EXPECT_TRUE(claim("beta", 2).granted);
+}
+
+// --- R3: what is of a lower epoch ---------------------------------------------------------------
+
+TEST_F(RegisterTest, R3OnlyTheHolderActivatesAndOnlyItsEpoch) {
+    pair_runs();
+    EXPECT_TRUE(reg.may_activate("alpha", boot(1), 1));
+    EXPECT_FALSE(reg.may_activate("alpha", boot(2), 1)) << "another process of it";
+    EXPECT_FALSE(reg.may_activate("beta", boot(1), 1));
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 0));
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 2));
+    ASSERT_TRUE(claim("beta", 2, ClaimReason::forced).granted);
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 1));
+    EXPECT_TRUE(reg.may_activate("beta", boot(1), 2));
+}
+
+TEST_F(RegisterTest, R3ARestartOfTheGatewayKeepsTheEpoch) {
+    pair_runs();
+    ASSERT_TRUE(claim("beta", 2, ClaimReason::forced).granted);
+    reg = make(disk.back());
+    connect("alpha", 1, 1);
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 1));
+    EXPECT_THAT(claim("alpha", 2).text, HasSubstr("beta holds epoch 2"));
+}
+
+// --- R4: who is who -----------------------------------------------------------------------------
+
+TEST_F(RegisterTest, R4AnotherLinkOfTheSameProcessIsWelcome) {
+    pair_runs();
+    const auto effects = connect("alpha");
+    ASSERT_EQ(effects.size(), 1u);
+    EXPECT_EQ(std::get<effect::Welcome>(effects.front()).view.holder, "alpha");
+}
+
+TEST_F(RegisterTest, R4AnotherDiskUnderTheSameNameIsRefusedWithAnAlert) {
+    pair_runs();
+    const auto effects = connect("alpha", 2, 0, "copy");
+    ASSERT_EQ(all<effect::Refuse>(effects).size(), 1u);
+    EXPECT_THAT(all<effect::Refuse>(effects).front().text, HasSubstr("another data directory"));
+    EXPECT_EQ(all<effect::Alert>(effects).size(), 1u);
+    EXPECT_TRUE(reg.may_activate("alpha", boot(1), 1)) << "the first one goes on";
+}
+
+TEST_F(RegisterTest, R4ARestartedProcessReplacesTheLinksOfTheOldOne) {
+    pair_runs();
+    const auto effects = connect("alpha", 2, 1);
+    EXPECT_EQ(all<effect::CutLinks>(effects), (std::vector{effect::CutLinks{"alpha", boot(1)}}));
+    EXPECT_EQ(all<effect::Welcome>(effects).size(), 1u);
+    EXPECT_THAT(disconnect("alpha", 1), IsEmpty()) << "the old one closing means nothing";
+    EXPECT_TRUE(reg.view(now).holder_alive);
+}
+
+TEST_F(RegisterTest, R4AProcessThatWasReplacedMayNotComeBack) {
+    pair_runs();
+    connect("alpha", 2, 1);
+    const auto effects = connect("alpha", 1, 1);
+    ASSERT_EQ(all<effect::Refuse>(effects).size(), 1u);
+    EXPECT_THAT(all<effect::Refuse>(effects).front().text, HasSubstr("two processes"));
+    EXPECT_EQ(all<effect::Alert>(effects).size(), 1u);
+}
+
+TEST_F(RegisterTest, R4AFreshDiskIsWelcomeOnceTheOldOneIsGoneButNoLongerTheHolder) {
+    pair_runs();
+    disconnect("alpha");
+    const auto effects = connect("alpha", 2, 0, "newdisk");
+    EXPECT_EQ(all<effect::Welcome>(effects).size(), 1u);
+    EXPECT_THAT(all<effect::Alert>(effects), testing::SizeIs(1));
+    EXPECT_FALSE(reg.view(now).holder_alive);
+    EXPECT_FALSE(reg.may_activate("alpha", boot(2), 1));
+    EXPECT_EQ(disk.back().incarnations.at("alpha"), "alpha-newdisk");
+    pass(settings.return_grace);
+    EXPECT_TRUE(claim("beta", 2).granted);
+}
+
+TEST_F(RegisterTest, R4HelloWithImpossibleNamesIsRefused) {
+    for (const auto& node : {std::string(), std::string(name_bytes_max + 1, 'n')})
+        EXPECT_EQ(all<effect::Refuse>(tell(fact::Connected{node, "i", boot(1), 0})).size(), 1u);
+    EXPECT_EQ(all<effect::Welcome>(
+                  tell(fact::Connected{std::string(name_bytes_max, 'n'), "i", boot(1), 0}))
+                  .size(),
+              1u);
+    EXPECT_EQ(all<effect::Refuse>(connect("alpha", 1, epoch_max + 1)).size(), 1u);
+}
+
+// --- R5: the in-sync set ------------------------------------------------------------------------
+
+TEST_F(RegisterTest, R5OnlyTheHolderChangesTheSetAndOnlyInItsEpoch) {
+    pair_runs();
+    EXPECT_FALSE(in_sync("beta", 1, 2, {beta}).ok);
+    EXPECT_FALSE(in_sync("alpha", 2, 2, {alpha}).ok);
+    EXPECT_TRUE(in_sync("alpha", 1, 2, {alpha}).ok);
+    EXPECT_EQ(reg.record().in_sync, std::set{alpha});
+}
+
+TEST_F(RegisterTest, R5AnOlderChangeIsRefused) {
+    pair_runs();
+    ASSERT_TRUE(in_sync("alpha", 1, 7, {alpha}).ok);
+    const auto late = in_sync("alpha", 1, 6, {alpha, beta});
+    EXPECT_FALSE(late.ok);
+    EXPECT_THAT(late.text, HasSubstr("older than change 7"));
+    EXPECT_FALSE(in_sync("alpha", 1, 7, {alpha, beta}).ok);
+    EXPECT_EQ(reg.record().in_sync, std::set{alpha});
+}
+
+TEST_F(RegisterTest, R5AChangeThatIsRepeatedIsConfirmedAgain) {
+    pair_runs();
+    const auto stores = disk.size();
+    EXPECT_TRUE(in_sync("alpha", 1, 1, {alpha, beta}).ok);
+    EXPECT_EQ(disk.size(), stores);
+}
+
+TEST_F(RegisterTest, R5AChangeIsOnDiskBeforeItIsConfirmed) {
+    pair_runs();
+    disk_works = false;
+    const auto asked = tell(fact::InSyncAsked{"alpha", 9, 1, 2, {alpha}});
+    EXPECT_THAT(all<effect::AnswerInSync>(asked), IsEmpty());
+    EXPECT_TRUE(reg.record().in_sync.contains(beta));
+    EXPECT_EQ(all<effect::AnswerInSync>(tell(fact::Stored{})).size(), 1u);
+    EXPECT_FALSE(reg.record().in_sync.contains(beta));
+}
+
+TEST_F(RegisterTest, R5ASetWithoutItsHolderOrOfTooManyIsRefused) {
+    pair_runs();
+    EXPECT_FALSE(in_sync("alpha", 1, 2, {beta}).ok);
+    EXPECT_FALSE(in_sync("alpha", 1, 2, {alpha, Member{"beta", ""}}).ok);
+    std::set<Member> many{alpha};
+    while (many.size() < members_max) many.insert(Member{std::to_string(many.size()), "x"});
+    EXPECT_TRUE(in_sync("alpha", 1, 2, many).ok);
+    many.insert(Member{"past", "x"});
+    EXPECT_FALSE(in_sync("alpha", 1, 3, many).ok);
+}
+
+TEST_F(RegisterTest, R5AnOperatorAdmitsAMemberWhenAllOthersLostTheirDisks) {
+    pair_runs();
+    ASSERT_TRUE(in_sync("alpha", 1, 2, {alpha}).ok);
+    disconnect("alpha");
+    pass(1s);
+    ASSERT_FALSE(claim("beta", 2).granted);
+    const auto answers = all<effect::AnswerAdmit>(tell(fact::Admitted{"beta", 5}));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_TRUE(answers.front().ok);
+    EXPECT_TRUE(claim("beta", 2).granted);
+    EXPECT_FALSE(all<effect::AnswerAdmit>(tell(fact::Admitted{"gamma", 6})).front().ok);
+}
+
+// --- R6 is the server's; R7: told at once -------------------------------------------------------
+
+TEST_F(RegisterTest, R7TheOthersAreToldOfAClosedHolderAtOnceAndAgainWhenItIsGone) {
+    pair_runs();
+    const auto closed = all<effect::PushHolderLost>(disconnect("alpha"));
+    ASSERT_EQ(closed.size(), 1u);
+    EXPECT_EQ(closed.front().node, "beta");
+    EXPECT_FALSE(closed.front().gone);
+    EXPECT_FALSE(closed.front().view.holder_alive);
+    EXPECT_EQ(reg.next_deadline(), now + settings.return_grace);
+    const auto gone = all<effect::PushHolderLost>(pass(settings.return_grace));
+    ASSERT_EQ(gone.size(), 1u);
+    EXPECT_TRUE(gone.front().gone);
+    EXPECT_EQ(reg.next_deadline(), std::nullopt);
+    EXPECT_THAT(pass(1h), IsEmpty()) << "once is enough";
+}
+
+TEST_F(RegisterTest, R7TheOthersAreToldOfASilentHolderAndOfItsReturn) {
+    pair_runs();
+    EXPECT_EQ(reg.next_deadline(), now + settings.lease);
+    const auto silent = all<effect::PushHolderLost>(pass(settings.lease, {"beta"}));
+    ASSERT_EQ(silent.size(), 1u);
+    EXPECT_TRUE(silent.front().gone);
+    const auto back = all<effect::PushRegister>(tell(fact::Heard{"alpha", now}));
+    ASSERT_EQ(back.size(), 1u);
+    EXPECT_EQ(back.front().node, "beta");
+    EXPECT_TRUE(back.front().view.holder_alive);
+}
+
+TEST_F(RegisterTest, R7AReturnedHolderIsAnnounced) {
+    pair_runs();
+    disconnect("alpha");
+    const auto pushed = all<effect::PushRegister>(connect("alpha"));
+    ASSERT_EQ(pushed.size(), 1u);
+    EXPECT_EQ(pushed.front().node, "beta");
+    EXPECT_TRUE(pushed.front().view.holder_alive);
+}
+
+TEST_F(RegisterTest, R7AClaimantThatDiesBeforeItsAnswerIsAnnouncedAsLost) {
+    pair_runs();
+    disk_works = false;
+    tell(fact::Claimed{"beta", 1, 2, ClaimReason::forced});
+    disconnect("beta");
+    const auto lost = all<effect::PushHolderLost>(tell(fact::Stored{}));
+    ASSERT_EQ(lost.size(), 1u);
+    EXPECT_EQ(lost.front().node, "alpha");
+    EXPECT_EQ(lost.front().view.holder, "beta");
+}
+
+// --- R8: a lost record --------------------------------------------------------------------------
+
+TEST_F(RegisterTest, R8ALostRecordGrantsNothingUntilAllMembersHaveReported) {
+    reg = make({}, true);
+    connect("alpha", 1, 4);
+    EXPECT_TRUE(reg.rebuilding());
+    EXPECT_EQ(reg.missing_reports(), std::set<std::string>{"beta"});
+    for (const Epoch epoch : {1u, 5u, 9u}) {
+        const auto answer = claim("alpha", epoch, ClaimReason::forced);
+        EXPECT_FALSE(answer.granted);
+        EXPECT_THAT(answer.text, HasSubstr("beta"));
+    }
+    EXPECT_THAT(disk, IsEmpty()) << "a restart must still find it lost";
+    connect("beta", 1, 3);
+    EXPECT_FALSE(reg.rebuilding());
+    EXPECT_EQ(disk.back().epoch, 4u);
+    EXPECT_EQ(disk.back().holder, Member{});
+    EXPECT_EQ(disk.back().in_sync, std::set{alpha}) << "who reported the highest";
+    EXPECT_FALSE(claim("alpha", 4).granted);
+    EXPECT_FALSE(claim("beta", 5).granted);
+    EXPECT_TRUE(claim("alpha", 5).granted);
+}
+
+TEST_F(RegisterTest, R8ANodeThatKnowsAHigherEpochProvesTheRecordOld) {
+    pair_runs();
+    reg = make(disk.back());
+    connect("alpha", 1, 1);
+    ASSERT_FALSE(reg.rebuilding());
+    connect("beta", 1, 6);
+    EXPECT_FALSE(reg.rebuilding()) << "both have reported by now";
+    EXPECT_EQ(reg.record().epoch, 6u);
+    EXPECT_EQ(reg.record().in_sync, std::set{beta});
+    EXPECT_FALSE(reg.may_activate("alpha", boot(1), 1));
+}
+
+TEST_F(RegisterTest, R8AClaimAboveTheNextEpochIsRefusedAndTakenAsAReport) {
+    pair_runs();
+    const auto answer = claim("beta", 9, ClaimReason::forced);
+    EXPECT_FALSE(answer.granted);
+    EXPECT_EQ(answer.view.epoch, 1u);
+    EXPECT_THAT(answer.text, HasSubstr("granted epoch 1 last"));
+    EXPECT_EQ(reg.record().epoch, 8u);
+    EXPECT_FALSE(claim("beta", epoch_max + 1, ClaimReason::forced).granted);
+    EXPECT_EQ(reg.record().epoch, 8u);
+}
+
+TEST_F(RegisterTest, R8ARemovedMemberIsNotWaitedFor) {
+    reg = make({}, true);
+    connect("alpha", 1, 4);
+    ASSERT_TRUE(reg.rebuilding());
+    const auto effects = tell(fact::Removed{"beta"});
+    EXPECT_FALSE(reg.rebuilding());
+    EXPECT_EQ(all<effect::PushRegister>(effects).size(), 1u);
+    EXPECT_TRUE(claim("alpha", 5).granted);
+}
+
+TEST_F(RegisterTest, R8ADamagedCopyIsBelievedWhenNobodyKnowsMore) {
+    pair_runs();
+    reg = make(disk.back(), true);
+    connect("alpha", 1, 1);
+    connect("beta", 1, 1);
+    EXPECT_FALSE(reg.rebuilding());
+    EXPECT_EQ(reg.record().holder, alpha);
+    EXPECT_EQ(reg.record().in_sync, (std::set{alpha, beta}));
+}
+
+TEST_F(RegisterTest, R8ANewPairIsNotALostOne) {
+    reg = make({}, true, {});
+    connect("alpha");
+    EXPECT_FALSE(reg.rebuilding());
+    EXPECT_TRUE(claim("alpha", 1, ClaimReason::first).granted);
+}
+
+TEST_F(RegisterTest, EqualFactsGiveEqualEffects) {
+    pair_runs();
+    Register twin = reg;
+    EXPECT_EQ(twin, reg);
+    const Fact fact = fact::Disconnected{"alpha", boot(1)};
+    EXPECT_EQ(twin.step(now, fact), reg.step(now, fact));
+    EXPECT_EQ(twin, reg);
+}
+
+// --- the record on disk -------------------------------------------------------------------------
+
+Record sample() {
+    Record record;
+    record.serial = 41;
+    record.epoch = 7;
+    record.holder = {"alpha", "a1"};
+    record.incarnations = {{"alpha", "a1"}, {"beta", "b3"}};
+    record.in_sync = {{"alpha", "a1"}, {"beta", "b3"}};
+    record.in_sync_seq = 12;
+    return record;
+}
+
+TEST(RecordTest, WhatIsWrittenIsRead) {
+    for (const auto& record : {Record{}, sample()}) {
+        const auto back = decode_record(encode(record));
+        ASSERT_TRUE(back.ok()) << back.error().message;
+        EXPECT_EQ(back.value(), record);
+    }
+}
+
+TEST(RecordTest, TheLargestRecordFits) {
+    Record record = sample();
+    const auto name = [](std::size_t number) {
+        auto text = std::to_string(number);
+        return text + std::string(name_bytes_max - text.size(), 'x');
+    };
+    for (std::size_t i = record.in_sync.size(); i < members_max; ++i) {
+        record.in_sync.insert({name(i), name(i)});
+        record.incarnations[name(i)] = name(i);
+    }
+    const auto bytes = encode(record);
+    EXPECT_LE(bytes.size(), record_bytes_max);
+    EXPECT_EQ(decode_record(bytes).value(), record);
+}
+
+TEST(RecordTest, EveryTruncationIsRefused) {
+    const auto bytes = encode(sample());
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+        const auto back = decode_record(ByteView(bytes).first(length));
+        ASSERT_FALSE(back.ok()) << length;
+        EXPECT_EQ(back.error().code, Errc::data_loss);
+    }
+}
+
+TEST(RecordTest, EveryFlippedBitIsRefused) {
+    auto bytes = encode(sample());
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+        bytes[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+        ASSERT_FALSE(decode_record(bytes).ok()) << bit;
+        bytes[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+    }
+}
+
+TEST(RecordTest, BytesBehindItAreRefused) {
+    auto bytes = encode(sample());
+    bytes.push_back(0);
+    EXPECT_FALSE(decode_record(bytes).ok());
+}
+
+TEST(RecordTest, ChecksumIsCrc32c) {
+    const std::string_view text = "123456789";
+    EXPECT_EQ(crc32c(ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size())),
+              0xe3069283u);
+}
+
+}  // namespace
+}  // namespace umbra::gateway
