@@ -1,0 +1,109 @@
+#include <umbra/core/bytes.hpp>
+#include <umbra/core/wire.hpp>
+
+#include <utility>
+
+namespace umbra::core::wire {
+
+template <class A>
+void visit(A& a, Timers& m) {
+    a(m.check_interval)(m.connect_timeout)(m.request_timeout)(m.takeover_delay);
+}
+template <class A>
+void visit(A& a, Pong& m) {
+    a(m.node)(m.incarnation)(m.version)(m.role)(m.epoch)(m.serving)(m.last);
+}
+template <class A>
+void visit(A& a, Hello& m) {
+    a(m.proto)(m.node)(m.incarnation)(m.version)(m.plugins)(m.epoch)(m.boundaries)(m.timers);
+}
+template <class A>
+void visit(A& a, HelloReply& m) {
+    a(m.accepted)(m.reason)(m.node)(m.incarnation)(m.version)(m.plugins)(m.epoch)(m.common_seq);
+    a(m.snapshot);
+}
+template <class A>
+void visit(A& a, Fetch& m) {
+    a(m.from_seq)(m.previous);
+}
+template <class A>
+void visit(A& a, FetchReply& m) {
+    a(m.mismatch)(m.bodies);
+}
+template <class A>
+void visit(A& a, FetchSnapshot& m) {
+    a(m.offset);
+}
+template <class A>
+void visit(A& a, SnapshotReply& m) {
+    a(m.position)(m.total)(m.chunk);
+}
+template <class A>
+void visit(A& a, Report& m) {
+    a(m.node)(m.incarnation)(m.epoch)(m.durable)(m.state)(m.can_serve)(m.timers)(m.rtt_us);
+}
+template <class A>
+void visit(A& a, ReportReply& m) {
+    a(m.known)(m.in_sync)(m.epoch)(m.last);
+}
+template <class A>
+void visit(A& a, TakeOver& m) {
+    a(m.epoch)(m.last);
+}
+template <class A>
+void visit(A& a, TakeOverReply& m) {
+    a(m.accepted)(m.reason);
+}
+template <class A>
+void visit(A& a, Update& m) {
+    a(m.epoch)(m.bodies);
+}
+template <class A>
+void visit(A& a, Beacon& m) {
+    a(m.epoch)(m.last)(m.digest);
+}
+
+namespace {
+
+constexpr char magic = 'U';
+
+template <std::size_t I = 0>
+std::optional<Message> decode_kind(std::size_t kind, std::string_view body) {
+    if constexpr (I == std::variant_size_v<Message>) {
+        return std::nullopt;
+    } else {
+        if (kind != I) return decode_kind<I + 1>(kind, body);
+        std::variant_alternative_t<I, Message> message;
+        Reader reader{body};
+        visit(reader, message);
+        if (!reader.finished()) return std::nullopt;
+        return Message{std::in_place_index<I>, std::move(message)};
+    }
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+    Writer writer;
+    writer(magic)(static_cast<std::uint8_t>(message.index() + 1));
+    std::visit([&](const auto& m) { visit(writer, const_cast<std::decay_t<decltype(m)>&>(m)); },
+               message);
+    return writer.take();
+}
+
+std::optional<Message> decode(std::string_view bytes) {
+    if (bytes.size() < 2 || bytes.size() > message_bytes_max || bytes[0] != magic) {
+        return std::nullopt;
+    }
+    auto message =
+        decode_kind(static_cast<unsigned char>(bytes[1]) - std::size_t{1}, bytes.substr(2));
+    if (message) {
+        const auto* pong = std::get_if<Pong>(&*message);
+        if (pong != nullptr && pong->role != Role::master && pong->role != Role::shadow) {
+            return std::nullopt;
+        }
+    }
+    return message;
+}
+
+}  // namespace umbra::core::wire
