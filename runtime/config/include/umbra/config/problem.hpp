@@ -70,6 +70,6 @@ private:
 [[nodiscard]] std::string suggest(std::string_view word, const std::vector<std::string>& known);
 
 /// A word as it is shown inside an error text: in double quotes, escaped, cut at a readable length.
-[[nodiscard]] std::string quoted(std::string_view word);
+[[nodiscard]] std::string in_quotes(std::string_view word);
 
 }  // namespace umbra::config

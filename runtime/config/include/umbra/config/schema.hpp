@@ -51,9 +51,11 @@ struct Table {
     bool required = false;  ///< The table itself must be there. (Required keys of an absent,
                             ///< optional table are not asked for; its defaults do apply.)
     bool named = false;     ///< [name.X]: any number of such tables, X chosen by the user.
+    bool implied = false;   ///< An absent one counts as an empty one: required keys are asked for.
     std::vector<Key> keys{};
     std::vector<Table> tables{};
     std::string help{};
+    std::string owner{};  ///< Said in problems: `tunnel plugin "gateway"`.
 };
 
 /// One validated value.
@@ -109,6 +111,9 @@ public:
 
 private:
     friend class Validator;
+    template <class Fits>
+    [[nodiscard]] const Value& expect(std::string_view key, Fits fits) const;
+
     struct Slot {
         std::string key;
         Value value;

@@ -1,0 +1,19 @@
+#include <umbra/config/catalog.hpp>
+
+namespace umbra::config {
+
+const char* kind_name(umbra_kind kind) {
+    switch (kind) {
+        case UMBRA_KIND_TRANSPORT:
+            return "transport";
+        case UMBRA_KIND_STORAGE:
+            return "storage";
+        case UMBRA_KIND_PROBE:
+            return "probe";
+        case UMBRA_KIND_TUNNEL:
+            return "tunnel";
+    }
+    return "unknown";
+}
+
+}  // namespace umbra::config
