@@ -1,0 +1,587 @@
+#include "link_impl.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <time.h>
+
+namespace umbra::gateway {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t slab_bytes = 64u << 10;     ///< Plaintext gathered before encryption.
+constexpr std::size_t quantum_bytes = 16u << 10;  ///< Turn of a stream when others wait as well.
+constexpr std::size_t chunk_bytes_min = 4u << 10;
+constexpr std::size_t unsent_high = 128u << 10;  ///< Users are not read beyond it.
+constexpr std::size_t turn_bytes_max = 256u << 10;
+constexpr std::size_t control_unsent_max = 1u << 20;
+constexpr std::size_t pings_open_max = 16;
+constexpr std::size_t peer_pings_per_second_max = 200;
+constexpr std::uint32_t control_id = 1;
+constexpr std::uint32_t id_max = 0x7fffffff;
+constexpr Duration linger_time = 500ms;
+
+std::string address_of(const tcp::socket& socket) {
+    boost::system::error_code error;
+    const auto end = socket.remote_endpoint(error);
+    if (error) return "unknown";
+    const std::string host = end.address().to_string();
+    const std::string port = ":" + std::to_string(end.port());
+    return end.address().is_v6() ? "[" + host + "]" + port : host + port;
+}
+
+}  // namespace
+
+Instant boot_now() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return Instant{std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec)};
+}
+
+std::shared_ptr<Link> Link::make(tcp::socket socket, TlsIdentity identity, LinkOptions options) {
+    return std::make_shared<LinkImpl>(std::move(socket), std::move(identity), std::move(options));
+}
+
+LinkImpl::LinkImpl(tcp::socket socket, TlsIdentity identity, LinkOptions options)
+    : socket_(std::move(socket)),
+      identity_(std::move(identity)),
+      tls_(identity_, socket_.native_handle(), options.expected_pin),
+      options_(std::move(options)),
+      peer_address_(address_of(socket_)),
+      next_id_(identity_.side() == Side::agent ? 3 : 2),
+      last_peer_id_(identity_.side() == Side::agent ? 0 : 1),
+      timer_(socket_.get_executor()) {
+    if (identity_.side() == Side::agent) {
+        // The gateway is pinned: only the other direction is open to strangers.
+        control_reader_.set_limit(control_bytes_max);
+        decoder_.set_limit(data_bytes_max);
+    }
+}
+
+void LinkImpl::start(LinkEvents events) {
+    events_ = std::move(events);
+    boost::system::error_code ignored;
+    socket_.native_non_blocking(true, ignored);
+    socket_.set_option(tcp::no_delay(true), ignored);
+    const int unsent = unsent_high;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    started_ = last_heard_ = boot_now();
+    plain_.resize(slab_bytes);
+    incoming_.resize(slab_bytes);
+    state_ = State::handshaking;
+    arm_timer();
+    asio::post(executor(), [me = self()] { me->on_readable(); });
+}
+
+void LinkImpl::admit(Duration ping_every, Duration dead_after, Duration proof_for) {
+    if (state_ != State::open) return;
+    admitted_ = true;
+    options_.ping_every = ping_every;
+    options_.dead_after = dead_after;
+    options_.proof_for = proof_for;
+    control_reader_.set_limit(control_bytes_max);
+    decoder_.set_limit(data_bytes_max);
+    proof_ = started_;
+    if (ping_every > Duration::zero()) send_ping();
+    arm_timer();
+}
+
+void LinkImpl::send(const ControlMessage& message) {
+    if (state_ != State::open) return;
+    const Bytes bytes = encode(message);
+    control_unsent_.insert(control_unsent_.end(), bytes.begin(), bytes.end());
+    if (control_unsent_.size() > control_unsent_max)
+        return violated("the other side does not read its control messages");
+    send_control();
+}
+
+void LinkImpl::send_control() {
+    // The agent opens the control stream, with its first message; the gateway has to wait for it.
+    if (identity_.side() == Side::gateway && !control_open_) return;
+    std::size_t sent = 0;
+    while (sent < control_unsent_.size() && control_send_.credit() > 0) {
+        const std::size_t count = std::min<std::size_t>(
+            {control_unsent_.size() - sent, control_send_.credit(), data_bytes_max_early});
+        const std::uint16_t flags = control_open_ ? std::uint16_t{0} : flag::syn;
+        control_open_ = true;
+        control_send_.sent(static_cast<std::uint32_t>(count));
+        put({FrameType::data, flags, control_id, static_cast<std::uint32_t>(count)},
+            ByteView{control_unsent_}.subspan(sent, count));
+        sent += count;
+    }
+    control_unsent_.erase(control_unsent_.begin(),
+                          control_unsent_.begin() + static_cast<std::ptrdiff_t>(sent));
+}
+
+Result<std::shared_ptr<Stream>> LinkImpl::open(OpenRequest request) {
+    if (state_ != State::open || !admitted_)
+        return Error{Errc::closed, "the link to " + peer_address_ + " is not open"};
+    if (streams_.size() >= streams_per_link_max || next_id_ > id_max)
+        return Error{Errc::exhausted, "the link to " + peer_address_ +
+                                          " has no room for another "
+                                          "stream, the limit is " +
+                                          std::to_string(streams_per_link_max)};
+    auto stream = std::make_shared<StreamImpl>(*this, next_id_, StreamImpl::Role::opener);
+    streams_.emplace(next_id_, stream);
+    next_id_ += 2;
+    stream->begin(std::move(request));
+    return std::shared_ptr<Stream>{std::move(stream)};
+}
+
+void LinkImpl::close(std::string why) { end(LinkClosed::Why::local, std::move(why)); }
+
+void LinkImpl::reset_streams(const std::function<bool(const Stream&)>& keep, std::string why) {
+    std::vector<std::shared_ptr<StreamImpl>> going;
+    for (const auto& [id, stream] : streams_)
+        if (!keep || !keep(*stream)) going.push_back(stream);
+    for (const auto& stream : going) {
+        std::erase(offers_, stream);
+        stream->reset(why);
+    }
+}
+
+Result<Bytes> LinkImpl::exporter(std::string_view label, std::size_t length) const {
+    return tls_.exporter(label, length);
+}
+
+// --- input ---------------------------------------------------------------------------------------
+
+void LinkImpl::arm_read() {
+    if (read_armed_) return;
+    read_armed_ = true;
+    socket_.async_wait(tcp::socket::wait_read, [me = self()](boost::system::error_code error) {
+        me->read_armed_ = false;
+        if (!error) me->on_readable();
+    });
+}
+
+void LinkImpl::on_readable() {
+    if (state_ == State::handshaking) shake_hands();
+    if (state_ == State::open) read_some();
+}
+
+void LinkImpl::shake_hands() {
+    const Tls::Step step = tls_.handshake();
+    // Also after a failure: the alert tells the other side why.
+    const Tls::Step sent = tls_.flush();
+    if (step == Tls::Step::failed) return end(LinkClosed::Why::handshake, tls_.why());
+    if (step == Tls::Step::ended)
+        return end(LinkClosed::Why::handshake, "closed by the other side during the TLS handshake");
+    if (sent == Tls::Step::failed) return end(LinkClosed::Why::lost, tls_.why());
+    if (step == Tls::Step::blocked) return arm_read();
+    state_ = State::open;
+    started_ = last_heard_ = boot_now();
+    if (events_.on_ready) events_.on_ready();
+    schedule_flush();
+}
+
+void LinkImpl::read_some() {
+    std::size_t budget = turn_bytes_max;
+    while (state_ == State::open) {
+        std::size_t count = 0;
+        const Tls::Step step = tls_.read(incoming_, count);
+        if (count > 0) {
+            last_heard_ = boot_now();
+            take(ByteView{incoming_}.first(count));
+            if (state_ != State::open) return;
+        }
+        switch (step) {
+            case Tls::Step::blocked:
+                return arm_read();
+            case Tls::Step::ended:
+                return end(LinkClosed::Why::lost, tls_.why());
+            case Tls::Step::failed:
+                return end(tls_.socket_failed() ? LinkClosed::Why::lost : LinkClosed::Why::protocol,
+                           tls_.why());
+            case Tls::Step::done:
+                break;
+        }
+        if (count >= budget) {
+            // Others get their turn; what is left sits in OpenSSL's buffer and wakes nobody.
+            asio::post(executor(), [me = self()] { me->on_readable(); });
+            return;
+        }
+        budget -= count;
+    }
+}
+
+void LinkImpl::take(ByteView bytes) {
+    while (state_ == State::open) {
+        auto piece = decoder_.next(bytes);
+        if (!piece) return violated(piece.error().message);
+        if (!piece->has_value()) return;
+        on_piece(**piece);
+    }
+}
+
+void LinkImpl::on_piece(const FrameDecoder::Piece& piece) {
+    switch (piece.header.type) {
+        case FrameType::ping:
+            return on_ping(piece.header);
+        case FrameType::goaway:
+            return end(LinkClosed::Why::lost, "the other side goes away");
+        case FrameType::data:
+        case FrameType::window:
+            break;
+    }
+    if (piece.header.stream == control_id) return on_control_piece(piece);
+    if (identity_.side() == Side::gateway && !control_open_)
+        return violated("the first frame has to open the control stream");
+    on_stream_piece(piece);
+    if (queued_ > link_queued_bytes_max) shed();
+}
+
+void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
+    const FrameHeader& header = piece.header;
+    if (piece.begins) {
+        const bool opens = header.has(flag::syn);
+        if (opens == control_open_ || (opens && identity_.side() == Side::agent))
+            return violated("the control stream was opened twice, or not at all");
+        control_open_ = true;
+        if (header.has(flag::fin) || header.has(flag::rst))
+            return end(LinkClosed::Why::lost, "the other side ended the control stream");
+        if (header.type == FrameType::window) {
+            if (!control_send_.granted(header.length))
+                return violated("a window of more than 16 MiB was granted");
+            return send_control();
+        }
+        if (!control_receive_.received(header.length))
+            return violated("more control bytes than the window permits");
+        if (opens) send_control();
+    }
+    if (const std::uint32_t grant = control_receive_.delivered(piece.payload.size()); grant != 0)
+        put({FrameType::window, 0, control_id, grant});
+    control_reader_.push(piece.payload);
+    while (state_ == State::open) {
+        auto message = control_reader_.next();
+        if (!message) return violated(message.error().message);
+        if (!message->has_value()) return;
+        if (events_.on_control) events_.on_control(std::move(**message));
+    }
+}
+
+void LinkImpl::on_syn(const FrameHeader& header) {
+    const bool odd = header.stream % 2 == 1;
+    if (odd != (identity_.side() == Side::gateway) || header.stream <= last_peer_id_)
+        return violated("stream id " + std::to_string(header.stream) + " can not be opened");
+    if (!admitted_) return violated("a stream before the welcome");
+    last_peer_id_ = header.stream;
+    if (streams_.size() < streams_per_link_max) {
+        streams_.emplace(header.stream, std::make_shared<StreamImpl>(*this, header.stream,
+                                                                     StreamImpl::Role::acceptor));
+        return;
+    }
+    const Bytes status =
+        encode(OpenStatus{StatusCode::limit, "too many streams, the limit is " +
+                                                 std::to_string(streams_per_link_max)});
+    put({FrameType::data, flag::ack | flag::fin, header.stream,
+         static_cast<std::uint32_t>(status.size())},
+        status);
+}
+
+void LinkImpl::on_stream_piece(const FrameDecoder::Piece& piece) {
+    const FrameHeader& header = piece.header;
+    if (piece.begins) {
+        current_.reset();
+        if (header.has(flag::syn)) on_syn(header);
+        if (state_ != State::open) return;
+        if (const auto found = streams_.find(header.stream); found != streams_.end()) {
+            current_ = found->second;
+        } else {
+            // Late frames of a stream that ended here are normal, of one that never was are not.
+            const bool mine = (header.stream % 2 == 1) == (identity_.side() == Side::agent);
+            if (mine ? header.stream >= next_id_ : header.stream > last_peer_id_)
+                return violated("a frame for stream " + std::to_string(header.stream) +
+                                ", which was never opened");
+            return;
+        }
+        if (header.type == FrameType::data && !current_->announce(header.length))
+            return violated("more bytes on stream " + std::to_string(header.stream) +
+                            " than its window permits");
+        if (header.type == FrameType::window) current_->on_credit(header.length);
+    }
+    if (!current_ || current_->ended()) return;
+    const std::shared_ptr<StreamImpl> stream = current_;
+    if (!piece.payload.empty()) stream->on_payload(piece.payload);
+    if (!piece.ends || state_ != State::open || stream->ended()) return;
+    if (header.has(flag::rst))
+        stream->on_rst();
+    else if (header.has(flag::fin))
+        stream->on_fin();
+}
+
+void LinkImpl::violated(std::string what) { end(LinkClosed::Why::protocol, std::move(what)); }
+
+void LinkImpl::shed() {
+    // Somebody has to go for all to stay within memory: the one who holds most of it.
+    StreamImpl* greatest = nullptr;
+    for (const auto& [id, stream] : streams_)
+        if (greatest == nullptr || stream->waiting() > greatest->waiting()) greatest = stream.get();
+    if (greatest == nullptr) return;
+    const std::shared_ptr<Stream> keeper = greatest->shared_from_this();
+    greatest->reset("too many bytes wait for slow users of this link, this stream holds the most");
+}
+
+void LinkImpl::queued(std::ptrdiff_t bytes) {
+    queued_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(queued_) + bytes);
+}
+
+void LinkImpl::forget(std::uint32_t id) { streams_.erase(id); }
+
+// --- output --------------------------------------------------------------------------------------
+
+void LinkImpl::put(const FrameHeader& header, ByteView payload) {
+    if (state_ != State::open) return;
+    if (plain_used_ + frame_header_bytes + payload.size() > plain_.size()) encrypt();
+    const auto at = plain_.begin() + static_cast<std::ptrdiff_t>(plain_used_);
+    encode(header, std::span<std::uint8_t, frame_header_bytes>(at, frame_header_bytes));
+    std::copy(payload.begin(), payload.end(), at + frame_header_bytes);
+    plain_used_ += frame_header_bytes + payload.size();
+    schedule_flush();
+}
+
+void LinkImpl::ready(std::shared_ptr<StreamImpl> stream) {
+    ready_.push_back(std::move(stream));
+    schedule_flush();
+}
+
+void LinkImpl::pump() {
+    while (!ready_.empty() && state_ == State::open && unsent() < unsent_high) {
+        if (plain_.size() - plain_used_ < frame_header_bytes + chunk_bytes_min) encrypt();
+        const std::shared_ptr<StreamImpl> stream = std::move(ready_.front());
+        ready_.pop_front();
+        const std::size_t at = plain_used_ + frame_header_bytes;
+        const std::size_t turn = ready_.empty() ? slab_bytes : quantum_bytes;
+        std::size_t count = 0;
+        const auto found =
+            stream->fill(std::span{plain_}.subspan(at, std::min(plain_.size() - at, turn)), count);
+        if (count > 0) {
+            encode(
+                {FrameType::data, 0, stream->id(), static_cast<std::uint32_t>(count)},
+                std::span<std::uint8_t, frame_header_bytes>(
+                    plain_.begin() + static_cast<std::ptrdiff_t>(plain_used_), frame_header_bytes));
+            plain_used_ = at + count;
+        }
+        if (found == StreamImpl::Fill::more) ready_.push_back(stream);
+    }
+}
+
+void LinkImpl::encrypt() {
+    if (plain_used_ == 0) return;
+    const auto step = tls_.write(ByteView{plain_}.first(plain_used_));
+    plain_used_ = 0;
+    if (step != Tls::Step::done) end(LinkClosed::Why::lost, tls_.why());
+}
+
+void LinkImpl::schedule_flush() {
+    if (flush_scheduled_ || write_armed_ || state_ != State::open) return;
+    flush_scheduled_ = true;
+    asio::post(executor(), [me = self()] {
+        me->flush_scheduled_ = false;
+        me->flush();
+    });
+}
+
+void LinkImpl::flush() {
+    if (state_ != State::open) return;
+    pump();
+    encrypt();
+    if (state_ != State::open) return;
+    const Tls::Step step = tls_.flush();
+    if (step == Tls::Step::failed) {
+        // What the other side said last is worth more than the error of writing to it.
+        const std::string why = tls_.why();
+        read_some();
+        return end(LinkClosed::Why::lost, why);
+    }
+    if (step == Tls::Step::done) {
+        if (!ready_.empty()) schedule_flush();
+        return;
+    }
+    if (unsent() > link_unsent_bytes_max)
+        return violated("the other side does not read what it is sent");
+    write_armed_ = true;
+    socket_.async_wait(tcp::socket::wait_write, [me = self()](boost::system::error_code error) {
+        me->write_armed_ = false;
+        if (!error) me->flush();
+    });
+}
+
+// --- liveness ------------------------------------------------------------------------------------
+
+void LinkImpl::arm_timer() {
+    if (state_ == State::closed) return;
+    Duration wait = started_ + admission_limit - boot_now();
+    if (admitted_) {
+        if (options_.ping_every == Duration::zero()) return;
+        wait = last_ping_ + options_.ping_every - boot_now();
+    }
+    timer_.expires_after(std::max<Duration>(wait, 1ms));
+    timer_.async_wait([me = self()](boost::system::error_code error) {
+        if (!error) me->on_timer();
+    });
+}
+
+void LinkImpl::on_timer() {
+    if (state_ == State::closed) return;
+    if (!admitted_) {
+        if (boot_now() - started_ >= admission_limit)
+            return end(
+                state_ == State::handshaking ? LinkClosed::Why::handshake : LinkClosed::Why::silent,
+                "the other side did not introduce itself in time");
+        return arm_timer();
+    }
+    const auto silent = [this] {
+        return options_.dead_after > Duration::zero() &&
+               boot_now() - last_heard_ > options_.dead_after;
+    };
+    // When this process itself was late, an answer may be waiting in the kernel.
+    if (silent()) {
+        std::size_t count = 0;
+        const Tls::Step step = tls_.read(incoming_, count);
+        if (count > 0) {
+            last_heard_ = boot_now();
+            take(ByteView{incoming_}.first(count));
+        }
+        if (state_ != State::open) return;
+        if (step == Tls::Step::ended || step == Tls::Step::failed)
+            return end(LinkClosed::Why::lost, tls_.why());
+        // A full slab may leave bytes in OpenSSL's buffer that wake nobody.
+        asio::post(executor(), [me = self()] { me->on_readable(); });
+    }
+    if (silent())
+        return end(
+            LinkClosed::Why::silent,
+            "nothing was heard for " + std::to_string((boot_now() - last_heard_) / 1ms) + " ms");
+    if (boot_now() - last_ping_ >= options_.ping_every) send_ping();
+    arm_timer();
+}
+
+void LinkImpl::send_ping() {
+    last_ping_ = boot_now();
+    if (pings_.size() >= pings_open_max) pings_.pop_front();
+    pings_.push_back({next_nonce_, last_ping_});
+    put({FrameType::ping, flag::syn, 0, next_nonce_++});
+}
+
+void LinkImpl::on_ping(const FrameHeader& header) {
+    const Instant now = boot_now();
+    if (!header.has(flag::ack)) {
+        if (now - peer_pings_since_ > 1s) {
+            peer_pings_since_ = now;
+            peer_pings_ = 0;
+        }
+        if (++peer_pings_ > peer_pings_per_second_max) return violated("too many pings");
+        return put({FrameType::ping, flag::ack, 0, header.length});
+    }
+    while (!pings_.empty()) {
+        const Ping ping = pings_.front();
+        pings_.pop_front();
+        if (ping.nonce != header.length) continue;
+        round_trip_ = now - ping.sent;
+        return prove(ping.sent);
+    }
+}
+
+bool LinkImpl::may_deliver() {
+    if (options_.proof_for == Duration::zero() || !admitted_) return true;
+    if (held_) return false;
+    if (boot_now() - proof_ <= options_.proof_for) return true;
+    held_ = true;
+    send_ping();
+    return false;
+}
+
+void LinkImpl::prove(Instant sent) {
+    proof_ = std::max(proof_, sent);
+    if (!held_ || boot_now() - proof_ > options_.proof_for) return;
+    held_ = false;
+    std::vector<std::shared_ptr<StreamImpl>> waiting;
+    for (const auto& [id, stream] : streams_) waiting.push_back(stream);
+    for (const auto& stream : waiting) stream->deliver_waiting();
+    const auto offers = std::move(offers_);
+    offers_.clear();
+    for (const auto& stream : offers) offer(stream);
+}
+
+void LinkImpl::offer(std::shared_ptr<StreamImpl> stream) {
+    if (!may_deliver()) return offers_.push_back(std::move(stream));
+    if (state_ != State::open || stream->ended()) return;
+    if (events_.on_open) events_.on_open(std::move(stream));
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void LinkImpl::end(LinkClosed::Why why, std::string text) {
+    if (state_ == State::closed) return;
+    const bool polite = why == LinkClosed::Why::local && state_ == State::open;
+    if (polite) {
+        if (plain_used_ > 0 && tls_.write(ByteView{plain_}.first(plain_used_)) == Tls::Step::done)
+            plain_used_ = 0;
+        tls_.finish();
+        (void)tls_.flush();
+    }
+    const bool started = state_ != State::idle;
+    state_ = State::closed;
+    timer_.cancel();
+    const auto streams = std::move(streams_);
+    streams_.clear();
+    for (const auto& [id, stream] : streams) stream->on_link_lost(text);
+    ready_.clear();
+    offers_.clear();
+    current_.reset();
+    boost::system::error_code ignored;
+    if (polite) {
+        linger();
+    } else {
+        socket_.close(ignored);
+    }
+    if (!started) return;
+    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text)}] {
+        auto on_closed = std::move(me->events_.on_closed);
+        me->events_ = {};
+        if (on_closed) on_closed(closed);
+    });
+}
+
+/// Closing a socket with unread bytes resets it, and the reset can destroy the last words that are
+/// on their way. So the input is read and dropped for a moment.
+void LinkImpl::linger() {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    timer_.expires_after(linger_time);
+    timer_.async_wait([me = self()](boost::system::error_code error) {
+        boost::system::error_code unused;
+        if (!error) me->socket_.close(unused);
+    });
+    struct Dropper {
+        std::shared_ptr<LinkImpl> me;
+        void operator()(boost::system::error_code error) {
+            if (error) return;
+            ssize_t got = 0;
+            for (std::size_t dropped = 0; dropped < turn_bytes_max; dropped += slab_bytes) {
+                got = ::recv(me->socket_.native_handle(), me->incoming_.data(),
+                             me->incoming_.size(), MSG_DONTWAIT);
+                if (got <= 0) break;
+            }
+            if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
+                me->socket_.async_wait(tcp::socket::wait_read, Dropper{me});
+                return;
+            }
+            boost::system::error_code unused;
+            me->timer_.cancel();
+            me->socket_.close(unused);
+        }
+    };
+    socket_.async_wait(tcp::socket::wait_read, Dropper{self()});
+}
+
+}  // namespace umbra::gateway

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <umbra/gateway/frame.hpp>
+#include <umbra/gateway/link.hpp>
+#include <umbra/gateway/window.hpp>
+
+#include <optional>
+#include <string>
+
+namespace umbra::gateway {
+
+class LinkImpl;
+
+/// See `Stream`. Owns no buffer unless its user is slower than the link.
+class StreamImpl final : public Stream {
+public:
+    enum class Role { opener, acceptor };
+
+    StreamImpl(LinkImpl& link, std::uint32_t id, Role role);
+
+    void listen(Events events) override { events_ = std::move(events); }
+    void attach(boost::asio::ip::tcp::socket socket) override;
+    void refuse(StatusCode code, std::string text) override;
+    void reset(std::string why) override;
+
+    std::uint32_t id() const noexcept override { return id_; }
+    const OpenRequest& request() const noexcept override { return request_; }
+    std::uint64_t bytes_in() const noexcept override { return bytes_in_; }
+    std::uint64_t bytes_out() const noexcept override { return bytes_out_; }
+
+    // --- for the link ----------------------------------------------------------------------------
+
+    /// Opener: sends OPEN.
+    void begin(OpenRequest request);
+    /// A DATA frame begins. @return false when it is more than the window permits.
+    [[nodiscard]] bool announce(std::size_t bytes) { return receive_.received(bytes); }
+    void on_payload(ByteView payload);
+    void on_credit(std::uint32_t bytes);
+    void on_fin();
+    void on_rst();
+    void on_link_lost(const std::string& why) { finish(StreamEnd::link_lost, why); }
+    /// Hands over what waits, when that is permitted again.
+    void deliver_waiting();
+
+    /// What `fill` found.
+    enum class Fill { more, later, over };
+    /// Reads from the user into `room`, at most what the far side gave credit for.
+    /// `later`: the stream calls `LinkImpl::ready` by itself. `over`: no more bytes will come.
+    [[nodiscard]] Fill fill(std::span<std::uint8_t> room, std::size_t& count);
+
+    [[nodiscard]] std::size_t waiting() const noexcept { return received_.size() - head_; }
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+private:
+    std::shared_ptr<StreamImpl> self() {
+        return std::static_pointer_cast<StreamImpl>(shared_from_this());
+    }
+    void take_preamble();
+    void keep(ByteView bytes);
+    void credit(std::size_t bytes);
+    void drain();
+    void arm_read();
+    void arm_write();
+    void send_reset();
+    void close_if_over();
+    void finish(StreamEnd end, const std::string& why);
+    void close_socket(bool in_order);
+
+    LinkImpl* link_;  ///< Null once ended.
+    const std::uint32_t id_;
+    const Role role_;
+    OpenRequest request_;
+    Events events_;
+    std::optional<boost::asio::ip::tcp::socket> socket_;
+    SendWindow send_;
+    ReceiveWindow receive_;
+    Bytes received_;  ///< Not yet taken by the user, from `head_`; before the preamble: that.
+    std::size_t head_ = 0;
+    std::uint64_t bytes_in_ = 0;
+    std::uint64_t bytes_out_ = 0;
+    bool preamble_done_ = false;
+    bool read_armed_ = false;
+    bool write_armed_ = false;
+    bool wants_credit_ = false;
+    bool fin_sent_ = false;
+    bool fin_received_ = false;
+    bool fin_delivered_ = false;
+    bool ended_ = false;
+};
+
+}  // namespace umbra::gateway
