@@ -1,0 +1,219 @@
+#include "command_line.hpp"
+
+#include "commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace umbra::cli {
+namespace {
+
+/// Everything a command line can set. One object for all commands: only one of them runs.
+struct Arguments {
+    Connection connection;
+    EditOptions edit;
+    std::string file, key, revision, name, invitation, length;
+    std::vector<std::string> words, directories;
+    unsigned max = 50;
+    bool force = false, watch = false, toml = false;
+};
+
+using Command = std::function<int()>;
+
+/// Builds the command line. What was chosen is in `chosen` after a parse.
+class CommandLine {
+public:
+    CommandLine() {
+        app_.require_subcommand(1);
+        app_.set_version_flag("--version", "umbra " UMBRA_VERSION);
+        app_.get_formatter()->column_width(34);
+        app_.failure_message(CLI::FailureMessage::simple);
+        add_local();
+        add_operation();
+        add_peer();
+        add_config();
+#ifdef UMBRA_CLI_HOST
+        add_plugin();
+#endif
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& e) {
+            if (e.get_exit_code() == 0) return app_.exit(e);  // --help, --version
+            return fail(exit_usage, usage_error(e), {"see " + command_name() + " --help"});
+        }
+        return chosen_();
+    }
+
+private:
+    static std::string usage_error(const CLI::ParseError& e) {
+        std::string text = e.what();
+        while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+        return text;
+    }
+
+    /// "umbra config set", as far as the command line was understood.
+    std::string command_name() {
+        std::string name = "umbra";
+        for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
+            app = app->get_subcommands().front();
+            name += " " + app->get_name();
+        }
+        return name;
+    }
+
+    CLI::App* group(const std::string& name, const std::string& help) {
+        CLI::App* const app = app_.add_subcommand(name, help);
+        app->require_subcommand(1);
+        return app;
+    }
+
+    CLI::App* command(CLI::App* parent, const std::string& name, const std::string& help,
+                      Command action) {
+        CLI::App* const app = parent->add_subcommand(name, help);
+        app->callback([this, action = std::move(action)] { chosen_ = action; });
+        return app;
+    }
+
+    /// A command that talks to a running instance.
+    CLI::App* client(CLI::App* parent, const std::string& name, const std::string& help,
+                     Command action) {
+        CLI::App* const app = command(parent, name, help, std::move(action));
+        app->add_option("--admin", a_.connection.address, "Admin address of the instance")
+            ->type_name("ADDRESS")
+            ->envname("UMBRA_ADMIN")
+            ->capture_default_str();
+        app->add_flag("--json", a_.connection.json, "Print JSON");
+        return app;
+    }
+
+    void add_edit_options(CLI::App* app) {
+        app->add_option("-m,--message", a_.edit.message, "Why, for the history");
+        app->add_option("--author", a_.edit.author, "Who, for the history (default: you)");
+        app->add_option("--if-revision", a_.edit.if_revision,
+                        "Refuse unless this is the current revision");
+        app->add_flag("--dry-run", a_.edit.dry_run, "Check and show, change nothing");
+    }
+
+    void add_local() {
+#ifdef UMBRA_CLI_INSTANCE
+        auto* run_app = command(&app_, "run", "Run an instance in the foreground",
+                                [this] { return cli::run(a_.file); });
+        run_app->add_option("FILE", a_.file, "Instance file")->required();
+#endif
+#ifdef UMBRA_CLI_HOST
+        auto* app = command(&app_, "check", "Find every mistake in a configuration file",
+                            [this] { return check(a_.file, a_.directories); });
+        app->add_option("FILE", a_.file, "Instance file or shared configuration")->required();
+        add_plugin_path(app);
+#endif
+    }
+
+    void add_operation() {
+        const Connection& to = a_.connection;
+        auto* app = client(&app_, "status", "Role, peer, tunnels, revision, alerts",
+                           [&] { return show_status(to, a_.watch); });
+        app->add_flag("--watch", a_.watch, "Show it every second until interrupted");
+        app = client(&app_, "switch", "Switch roles with the shadow (on the master)",
+                     [&] { return switch_roles(to, a_.force); });
+        app->add_flag("--force", a_.force, "Become shadow without a shadow that takes over");
+        app = client(&app_, "pause", "Suspend automatic takeovers",
+                     [&] { return pause(to, a_.length); });
+        app->add_option("--for", a_.length, "Resume by itself after this time, for example 2h")
+            ->type_name("DURATION");
+        client(&app_, "resume", "Allow automatic takeovers again", [&] { return resume(to); });
+        client(&app_, "alerts", "What needs attention", [&] { return show_alerts(to); });
+        auto* const tunnel = group("tunnel", "Tunnels");
+        app = client(tunnel, "enrol", "Exchange keys with a gateway, by its invitation",
+                     [&] { return tunnel_enrol(to, a_.name, a_.invitation); });
+        app->add_option("NAME", a_.name, "Tunnel")->required();
+        app->add_option("INVITATION", a_.invitation,
+                        "Printed by umbra-gateway invite; - reads stdin")
+            ->required();
+    }
+
+    void add_peer() {
+        auto* const peers = group("peer", "The other instance of the pair");
+        const std::pair<const char*, const char*> verbs[] = {
+            {"enable", "Allow a shadow to connect (on the master)"},
+            {"disable", "Allow none"},
+            {"connect", "Connect to the master (on the shadow)"},
+            {"disconnect", "Disconnect from the master"},
+            {"reset", "Forget everything about the other side"},
+            {"check", "Measure whether the timeouts suit the link"},
+            {"invite", "Print a one-time invitation (on the master)"},
+        };
+        for (const auto& [verb, help] : verbs) {
+            client(peers, verb, help,
+                   [this, name = std::string{verb}] { return peer(a_.connection, name); });
+        }
+        auto* const join = client(peers, "join", "Exchange keys with the master and connect",
+                                  [this] { return peer_join(a_.connection, a_.invitation); });
+        join->add_option("INVITATION", a_.invitation, "Printed by umbra peer invite; - reads stdin")
+            ->required();
+    }
+
+    void add_config() {
+        const Connection& to = a_.connection;
+        auto* const config = group("config", "The shared configuration");
+        auto* app = client(config, "show", "Print it, or a part of it, as TOML",
+                           [&] { return config_show(to, a_.key, a_.revision); });
+        app->add_option("KEY", a_.key, "Table or value, for example tunnel.main");
+        app->add_option("--revision", a_.revision, "As it was then, for example 3.41");
+        app->add_flag("--toml", a_.toml, "Print TOML (the default)")->excludes("--json");
+        app = client(config, "get", "Print one value", [&] { return config_get(to, a_.key); });
+        app->add_option("KEY", a_.key, "For example takeover.grace_period")->required();
+        app = client(config, "set", "Change values, all of them or none",
+                     [&] { return config_set(to, a_.words, a_.edit); });
+        app->add_option("KEY=VALUE", a_.words, "VALUE is a TOML literal, or else a string")
+            ->required();
+        add_edit_options(app);
+        app = client(config, "unset", "Remove values or tables, all of them or none",
+                     [&] { return config_unset(to, a_.words, a_.edit); });
+        app->add_option("KEY", a_.words, "Value or table")->required();
+        add_edit_options(app);
+        app = client(config, "apply", "Make it equal to a file, as one edit; prints the diff",
+                     [&] { return config_apply(to, a_.file, a_.edit); });
+        app->add_option("FILE", a_.file, "TOML; - reads stdin")->required();
+        add_edit_options(app);
+        app = client(config, "history", "Who changed what and when, newest first",
+                     [&] { return config_history(to, a_.max); });
+        app->add_option("--max", a_.max, "At most so many")->capture_default_str();
+    }
+
+#ifdef UMBRA_CLI_HOST
+    void add_plugin() {
+        auto* const plugins = group("plugin", "Plugins");
+        auto* app = command(plugins, "list", "Plugins in the directories that are searched",
+                            [this] { return plugin_list(a_.directories, a_.connection.json); });
+        add_plugin_path(app);
+        app->add_flag("--json", a_.connection.json, "Print JSON");
+        app = command(plugins, "inspect", "What a file is, its options, why it is refused",
+                      [this] { return plugin_inspect(a_.file, a_.connection.json); });
+        app->add_option("FILE", a_.file, "Plugin file")->required();
+        app->add_flag("--json", a_.connection.json, "Print JSON");
+    }
+
+    void add_plugin_path(CLI::App* app) {
+        app->add_option("--plugins", a_.directories,
+                        "Directories with plugins (default: the installed ones)")
+            ->type_name("DIR")
+            ->envname("UMBRA_PLUGINS")
+            ->delimiter(':');
+    }
+#endif
+
+    CLI::App app_{"Umbra operates an on-premises connector as a master and a shadow.", "umbra"};
+    Arguments a_;
+    Command chosen_;
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) { return CommandLine{}.run(argc, argv); }
+
+}  // namespace umbra::cli

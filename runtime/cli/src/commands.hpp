@@ -1,0 +1,55 @@
+#pragma once
+
+#include "client.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace umbra::cli {
+
+// Each command is a function from its arguments to an exit status. They print results on stdout and
+// errors on stderr. None of them knows how a command line is parsed.
+
+// status.cpp
+int show_status(const Connection& connection, bool watch);
+int show_alerts(const Connection& connection);
+
+// operate.cpp
+int switch_roles(const Connection& connection, bool force);
+int pause(const Connection& connection, const std::string& length);
+int resume(const Connection& connection);
+/// @param verb  enable disable connect disconnect reset check invite
+int peer(const Connection& connection, const std::string& verb);
+/// @param invitation  "-": read from stdin, which keeps it out of the list of processes.
+int peer_join(const Connection& connection, const std::string& invitation);
+int tunnel_enrol(const Connection& connection, const std::string& tunnel,
+                 const std::string& invitation);
+
+// shared_config.cpp
+struct EditOptions {
+    std::string message, author, if_revision;
+    bool dry_run = false;
+};
+int config_show(const Connection& connection, const std::string& key, const std::string& revision);
+int config_get(const Connection& connection, const std::string& key);
+int config_set(const Connection& connection, const std::vector<std::string>& pairs,
+               const EditOptions& options);
+int config_unset(const Connection& connection, const std::vector<std::string>& keys,
+                 const EditOptions& options);
+/// @param file  "-": read from stdin.
+int config_apply(const Connection& connection, const std::string& file, const EditOptions& options);
+int config_history(const Connection& connection, unsigned max);
+
+// run.cpp, check.cpp, plugins.cpp: without a running instance
+int run(const std::string& file);
+/// @param directories  Where plugins are searched when the file does not say; empty = where they
+///                     are installed.
+int check(const std::string& file, const std::vector<std::string>& directories);
+int plugin_list(const std::vector<std::string>& directories, bool json);
+int plugin_inspect(const std::string& file, bool json);
+/// Where the plugins of this installation, or of this build tree, are.
+std::vector<std::filesystem::path> plugin_directories(const std::vector<std::string>& given);
+
+}  // namespace umbra::cli

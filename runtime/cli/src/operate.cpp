@@ -1,0 +1,50 @@
+#include "commands.hpp"
+
+#include <cstdio>
+
+namespace umbra::cli {
+namespace {
+
+/// Longer than any invitation; ends a stream that never does.
+constexpr std::size_t invitation_max = 64 * 1024;
+
+std::string from_argument_or_stdin(const std::string& argument) {
+    if (argument != "-") return argument;
+    std::string text;
+    for (int c = std::getchar(); c != EOF && text.size() < invitation_max; c = std::getchar()) {
+        text += static_cast<char>(c);
+    }
+    text.erase(text.find_last_not_of(" \t\r\n") + 1);
+    return text;
+}
+
+}  // namespace
+
+int switch_roles(const Connection& connection, bool force) {
+    return post_and_show(connection, "/v1/switch", {{"force", force}});
+}
+
+int pause(const Connection& connection, const std::string& length) {
+    boost::json::object body;
+    if (!length.empty()) body["for"] = length;
+    return post_and_show(connection, "/v1/pause", body);
+}
+
+int resume(const Connection& connection) { return post_and_show(connection, "/v1/resume"); }
+
+int peer(const Connection& connection, const std::string& verb) {
+    return post_and_show(connection, "/v1/peer/" + verb);
+}
+
+int peer_join(const Connection& connection, const std::string& invitation) {
+    return post_and_show(connection, "/v1/peer/join",
+                         {{"invitation", from_argument_or_stdin(invitation)}});
+}
+
+int tunnel_enrol(const Connection& connection, const std::string& tunnel,
+                 const std::string& invitation) {
+    return post_and_show(connection, "/v1/tunnel/enrol",
+                         {{"tunnel", tunnel}, {"invitation", from_argument_or_stdin(invitation)}});
+}
+
+}  // namespace umbra::cli

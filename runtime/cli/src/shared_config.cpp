@@ -1,0 +1,185 @@
+#include "commands.hpp"
+#include "table.hpp"
+#include <umbra/base/durable_file.hpp>
+#include <umbra/config/problem.hpp>
+#include <umbra/config/shared_document.hpp>
+#include <umbra/config/source.hpp>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <variant>
+
+namespace umbra::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// The configuration of the instance, or the exit status after an error was printed.
+std::variant<core::Document, int> fetch(const Connection& connection, const std::string& revision) {
+    std::string target = "/v1/config";
+    if (!revision.empty()) target += "?revision=" + percent_encode(revision);
+    const Answer answer = get(connection, target);
+    if (!answer.ok()) return answer.report();
+    config::Problems problems;
+    const auto source = config::Source::from_text(text_of(answer.body, "text"), "configuration");
+    auto parsed = config::parse_document(source, problems);
+    if (!parsed || !problems.empty()) {
+        return fail(exit_failed, "the configuration that the instance sent cannot be read",
+                    problems.lines());
+    }
+    return std::move(parsed->document);
+}
+
+void add_options(json::object& body, const EditOptions& options) {
+    if (!options.message.empty()) body["message"] = options.message;
+    if (!options.author.empty()) body["author"] = options.author;
+    if (!options.if_revision.empty()) body["if_revision"] = options.if_revision;
+    if (options.dry_run) body["dry_run"] = true;
+}
+
+int send_changes(const Connection& connection, const std::vector<core::Change>& changes,
+                 const EditOptions& options) {
+    json::array list;
+    for (const core::Change& change : changes) {
+        list.push_back(json::object{
+            {"key", change.key},
+            {"value", change.literal ? json::value(*change.literal) : json::value(nullptr)}});
+    }
+    json::object body{{"changes", std::move(list)}};
+    add_options(body, options);
+    return post_and_show(connection, "/v1/config/edit", body);
+}
+
+}  // namespace
+
+int config_show(const Connection& connection, const std::string& key, const std::string& revision) {
+    std::string canonical;
+    if (!key.empty()) {
+        auto parsed = config::canonical_key(key);
+        if (!parsed) return fail(exit_usage, parsed.error().message);
+        canonical = *parsed;
+    }
+    auto fetched = fetch(connection, revision);
+    if (const int* const status = std::get_if<int>(&fetched)) return *status;
+    const core::Document part = config::subset(std::get<core::Document>(fetched), canonical);
+    if (!key.empty() && part.empty()) {
+        return fail(exit_failed, fmt::format("there is no key {} in the configuration", key));
+    }
+    const std::string text = connection.json ? config::to_json(part) : config::to_toml(part);
+    if (!text.empty()) print_line(text);
+    return exit_done;
+}
+
+int config_get(const Connection& connection, const std::string& key) {
+    const auto canonical = config::canonical_key(key);
+    if (!canonical) return fail(exit_usage, canonical.error().message);
+    auto fetched = fetch(connection, "");
+    if (const int* const status = std::get_if<int>(&fetched)) return *status;
+    const auto& document = std::get<core::Document>(fetched);
+    const auto found = document.find(*canonical);
+    if (found == document.end()) {
+        if (config::subset(document, *canonical).empty()) {
+            return fail(exit_failed, fmt::format("there is no key {} in the configuration", key));
+        }
+        return fail(exit_failed, fmt::format("{} is a table, not a value: see it with "
+                                             "\"umbra config show {}\"",
+                                             key, key));
+    }
+    // As a document of its own, so that one writer of values serves both forms.
+    config::Problems problems;
+    const config::Node tree = config::to_tree({{"value", found->second}}, problems);
+    const config::Entry* const entry = tree.find("value");
+    if (entry == nullptr || !problems.empty()) {
+        return fail(exit_failed, "the value that the instance sent cannot be read",
+                    problems.lines());
+    }
+    if (connection.json) {
+        print_line(config::to_json({{"value", found->second}}));
+    } else {
+        const bool text = entry->value.kind == config::Node::Kind::string;
+        print_line(text ? entry->value.text : found->second);
+    }
+    return exit_done;
+}
+
+int config_set(const Connection& connection, const std::vector<std::string>& pairs,
+               const EditOptions& options) {
+    for (const std::string& pair : pairs) {
+        if (pair.find('=') == std::string::npos || pair.front() == '=') {
+            return fail(exit_usage, fmt::format("\"{}\" is not KEY=VALUE", pair));
+        }
+    }
+    auto fetched = fetch(connection, "");
+    if (const int* const status = std::get_if<int>(&fetched)) return *status;
+    auto document = std::get<core::Document>(std::move(fetched));
+    std::vector<core::Change> changes;
+    std::vector<std::string> mistakes;
+    for (const std::string& pair : pairs) {
+        const std::size_t equals = pair.find('=');
+        auto change =
+            config::set_changes(document, pair.substr(0, equals), pair.substr(equals + 1));
+        if (!change) {
+            mistakes.push_back(change.error().message);
+            continue;
+        }
+        core::apply(document, *change);
+        std::move(change->begin(), change->end(), std::back_inserter(changes));
+    }
+    if (mistakes.size() == 1) return fail(exit_usage, mistakes.front());
+    if (!mistakes.empty()) return fail(exit_usage, "nothing was changed:", mistakes);
+    return send_changes(connection, changes, options);
+}
+
+int config_unset(const Connection& connection, const std::vector<std::string>& keys,
+                 const EditOptions& options) {
+    auto fetched = fetch(connection, "");
+    if (const int* const status = std::get_if<int>(&fetched)) return *status;
+    auto document = std::get<core::Document>(std::move(fetched));
+    std::vector<core::Change> changes;
+    for (const std::string& key : keys) {
+        auto change = config::unset_changes(document, key);
+        if (!change) return fail(exit_usage, change.error().message);
+        core::apply(document, *change);
+        std::move(change->begin(), change->end(), std::back_inserter(changes));
+    }
+    return send_changes(connection, changes, options);
+}
+
+int config_apply(const Connection& connection, const std::string& file,
+                 const EditOptions& options) {
+    json::object body;
+    if (file == "-") {
+        body["toml"] = std::string{std::istreambuf_iterator<char>{std::cin}, {}};
+        body["name"] = "stdin";
+    } else {
+        auto text = base::read_file(file, config::file_bytes_max);
+        if (!text) return fail(exit_usage, text.error().message);
+        body["toml"] = std::move(*text);
+        body["name"] = file;
+    }
+    add_options(body, options);
+    return post_and_show(connection, "/v1/config/apply", body);
+}
+
+int config_history(const Connection& connection, unsigned max) {
+    const Answer answer = get(connection, fmt::format("/v1/config/history?max={}", max));
+    if (!answer.ok()) return answer.report();
+    if (connection.json) {
+        print_line(answer.raw);
+        return exit_done;
+    }
+    Table table({"REVISION", "TIME", "AUTHOR", "CHANGES", "MESSAGE"});
+    for (const json::object& entry : list_of(answer.body, "history")) {
+        table.add({text_of(entry, "revision"), text_of(entry, "time"), text_of(entry, "author"),
+                   std::to_string(list_of(entry, "changes").size()), text_of(entry, "message")});
+    }
+    print_line(table.empty() ? "no history" : table.render());
+    return exit_done;
+}
+
+}  // namespace umbra::cli
