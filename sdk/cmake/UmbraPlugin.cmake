@@ -3,8 +3,6 @@
 # Builds umbra-<kind>-<name>.so against the SDK: hidden symbols with one export, nothing left
 # undefined, and a check after the build that the export is there.
 # <kind> is transport, storage, probe or tunnel. The target is called umbra-<kind>-<name>.
-set(_umbra_plugin_map ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
-set(_umbra_plugin_check ${CMAKE_CURRENT_LIST_DIR}/check_exports.cmake)
 
 function(umbra_add_plugin kind name)
   set(kinds transport storage probe tunnel)
@@ -17,9 +15,9 @@ function(umbra_add_plugin kind name)
   set_target_properties(${target} PROPERTIES
       PREFIX "" SUFFIX ".so" OUTPUT_NAME ${target}
       CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-      LINK_DEPENDS ${_umbra_plugin_map})
+      LINK_DEPENDS ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.map)
   target_link_options(${target} PRIVATE
-      LINKER:--version-script=${_umbra_plugin_map} LINKER:-z,now LINKER:-z,relro
+      LINKER:--version-script=${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.map LINKER:-z,now LINKER:-z,relro
       LINKER:--exclude-libs,ALL)
   # The runtime of a sanitizer is linked into the program only, so with one the symbols of a plugin
   # cannot all be there.
@@ -30,6 +28,6 @@ function(umbra_add_plugin kind name)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${UMBRA_PLUGIN_OUTPUT_DIRECTORY})
   endif()
   add_custom_command(TARGET ${target} POST_BUILD
-      COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DFILE=$<TARGET_FILE:${target}> -P ${_umbra_plugin_check}
+      COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DFILE=$<TARGET_FILE:${target}> -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_exports.cmake
       VERBATIM)
 endfunction()
