@@ -245,7 +245,7 @@ TEST_F(RegisterTest, R1ConsentOfAProcessThatRestartedIsVoid) {
 
 TEST_F(RegisterTest, R1ConsentIsUsedUpByOneGrant) {
     pair_runs();
-    ASSERT_TRUE(consent("alpha", 1, "beta").ok);
+    ASSERT_TRUE(consent("alpha", 1, "").ok);
     ASSERT_TRUE(claim("beta", 2, ClaimReason::handover).granted);
     EXPECT_FALSE(claim("alpha", 3, ClaimReason::handover).granted);
 }
@@ -268,6 +268,18 @@ TEST_F(RegisterTest, R1AClaimOfAProcessThatDiedMeanwhileIsDropped) {
     const auto answers = all<effect::AnswerClaim>(tell(fact::Stored{}));
     ASSERT_EQ(answers.size(), 1u);
     EXPECT_EQ(answers.front().node, "alpha");
+    EXPECT_EQ(reg.record().epoch, 1u);
+}
+
+TEST_F(RegisterTest, R1AClaimOfAProcessThatRestartedMeanwhileIsDropped) {
+    connect("alpha");
+    connect("beta");
+    disk_works = false;
+    tell(fact::Claimed{"beta", 1, 1, ClaimReason::first});
+    tell(fact::Claimed{"beta", 2, 2, ClaimReason::first});
+    connect("beta", 2);
+    const auto answers = all<effect::AnswerClaim>(tell(fact::Stored{}));
+    ASSERT_EQ(answers.size(), 1u) << "the second would be an answer to nobody";
     EXPECT_EQ(reg.record().epoch, 1u);
 }
 
