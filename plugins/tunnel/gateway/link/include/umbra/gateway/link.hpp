@@ -74,21 +74,21 @@ struct LinkClosed {
         silent,     ///< Nothing was heard for `dead_after`.
     };
     Why why = Why::lost;
-    std::string text;
+    std::string text{};
 };
 
 struct LinkEvents {
     /// TLS is up and `peer_pin()` is proven. Control messages may be sent from here on.
-    std::function<void()> on_ready;
-    std::function<void(ControlMessage)> on_control;
+    std::function<void()> on_ready{};
+    std::function<void(ControlMessage)> on_control{};
     /// The far side opens a stream; attach or refuse it now or later. Only after `admit()`.
-    std::function<void(std::shared_ptr<Stream>)> on_open;
+    std::function<void(std::shared_ptr<Stream>)> on_open{};
     /// Exactly once, after every stream of it has ended; never from inside a call into the link.
-    std::function<void(const LinkClosed&)> on_closed;
+    std::function<void(const LinkClosed&)> on_closed{};
 };
 
 struct LinkOptions {
-    std::string expected_pin;  ///< Only this key is accepted; empty: any, the owner decides.
+    std::string expected_pin{};  ///< Only this key is accepted; empty: any, the owner decides.
     /// Both 0: neither pings nor watches. May be changed at `admit()`.
     Duration ping_every{};
     Duration dead_after{};

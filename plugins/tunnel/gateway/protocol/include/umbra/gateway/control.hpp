@@ -30,8 +30,8 @@ using Digest = std::array<std::uint8_t, 32>;
 
 /// One node with one data directory: a fresh disk is another incarnation.
 struct Member {
-    std::string node;
-    std::string incarnation;
+    std::string node{};
+    std::string incarnation{};
 
     auto operator<=>(const Member&) const = default;
 };
@@ -39,11 +39,11 @@ struct Member {
 /// The register of one pair as the gateway shows it to its nodes.
 struct RegisterView {
     std::uint64_t epoch = 0;  ///< 0 = never granted to anybody.
-    std::string holder;
+    std::string holder{};
     bool holder_alive = false;
     std::int64_t holder_heard_ns = 0;  ///< Age of the holder's last sign of life.
     std::uint64_t in_sync_seq = 0;
-    std::vector<Member> in_sync;  ///< Sorted.
+    std::vector<Member> in_sync{};  ///< Sorted.
 
     bool operator==(const RegisterView&) const = default;
 };
@@ -73,8 +73,8 @@ namespace msg {
 // A -> G, first message of an enrolled key.
 struct Hello {
     std::uint16_t proto = protocol_version;
-    std::string node;
-    std::string incarnation;
+    std::string node{};
+    std::string incarnation{};
     BootId boot{};  ///< Random per process start.
     std::uint64_t epoch_known = 0;
     std::uint8_t link_index = 0;
@@ -87,7 +87,7 @@ struct Hello {
 struct Enrol {
     InvitationId invitation{};
     Digest proof{};
-    std::string node;
+    std::string node{};
     bool operator==(const Enrol&) const = default;
 };
 struct Claim {
@@ -105,7 +105,7 @@ struct Activate {
 struct Consent {
     std::uint64_t ask = 0;
     std::uint64_t epoch = 0;
-    std::string successor;
+    std::string successor{};
     bool operator==(const Consent&) const = default;
 };
 /// No new streams to this node; open ones go on. Not answered.
@@ -118,14 +118,14 @@ struct InSync {
     std::uint64_t ask = 0;
     std::uint64_t epoch = 0;
     std::uint64_t seq = 0;
-    std::vector<Member> members;
+    std::vector<Member> members{};
     bool operator==(const InSync&) const = default;
 };
 
 // G -> A
 struct Welcome {
-    std::string gateway;
-    RegisterView view;
+    std::string gateway{};
+    RegisterView view{};
     std::uint32_t ping_ms = 0;   ///< The agent pings this often.
     std::uint32_t lease_ms = 0;  ///< Silent for this long counts as gone.
     bool operator==(const Welcome&) const = default;
@@ -133,19 +133,19 @@ struct Welcome {
 /// The link is closed after it.
 struct Refused {
     RefusalCode code = RefusalCode::internal;
-    std::string text;
+    std::string text{};
     bool operator==(const Refused&) const = default;
 };
 /// The link is closed after it; the node dials again and says Hello.
 struct Enrolled {
-    std::string gateway;
+    std::string gateway{};
     bool operator==(const Enrolled&) const = default;
 };
 struct ClaimAnswer {
     std::uint64_t ask = 0;
     bool granted = false;
-    RegisterView view;
-    std::string text;
+    RegisterView view{};
+    std::string text{};
     bool operator==(const ClaimAnswer&) const = default;
 };
 /// From now on new streams are routed to this node.
@@ -156,33 +156,33 @@ struct Activated {
 };
 struct RefusedEpoch {
     std::uint64_t ask = 0;
-    RegisterView view;
+    RegisterView view{};
     bool operator==(const RefusedEpoch&) const = default;
 };
 struct Answer {
     std::uint64_t ask = 0;
     bool accepted = false;
-    std::string text;
+    std::string text{};
     bool operator==(const Answer&) const = default;
 };
 struct Register {
-    RegisterView view;
+    RegisterView view{};
     bool operator==(const Register&) const = default;
 };
 struct HolderLost {
-    RegisterView view;
+    RegisterView view{};
     bool operator==(const HolderLost&) const = default;
 };
 /// A higher epoch was granted. With `drain` the open streams may live on, else they are cut.
 struct Fenced {
-    RegisterView view;
+    RegisterView view{};
     bool drain = false;
     bool operator==(const Fenced&) const = default;
 };
 
 /// Both directions: the sender closes the link on purpose.
 struct Bye {
-    std::string text;
+    std::string text{};
     bool operator==(const Bye&) const = default;
 };
 

@@ -23,9 +23,9 @@ inline constexpr std::size_t client_bytes_max = 255;  ///< "[2001:db8::1]:50000"
 /// Asks the far side for a connection to a virtual host. Which mapping that is, is its business.
 struct OpenRequest {
     std::uint64_t epoch = 0;
-    std::string host;  ///< Virtual, lower case.
+    std::string host{};  ///< Virtual, lower case.
     std::uint16_t port = 0;
-    std::string client;  ///< Address of the user, "host:port", for logs and PROXY headers.
+    std::string client{};  ///< Address of the user, "host:port", for logs and PROXY headers.
 
     bool operator==(const OpenRequest&) const = default;
 };
@@ -44,7 +44,7 @@ enum class StatusCode : std::uint8_t {
 
 struct OpenStatus {
     StatusCode code = StatusCode::ok;
-    std::string text;  ///< One sentence for logs; at most `text_bytes_max`.
+    std::string text{};  ///< One sentence for logs; at most `text_bytes_max`.
 
     bool operator==(const OpenStatus&) const = default;
 };

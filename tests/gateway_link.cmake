@@ -1,0 +1,10 @@
+if(TARGET umbra_gateway_protocol)
+  umbra_add_test(gateway_protocol_test LABEL unit
+    SOURCES unit/gateway/frame_test.cpp unit/gateway/control_test.cpp unit/gateway/open_test.cpp
+    LIBRARIES umbra_gateway_protocol)
+endif()
+if(TARGET umbra_gateway_link)
+  umbra_add_test(gateway_link_test LABEL integration
+    SOURCES integration/gateway/link_test.cpp integration/gateway/link_abuse_test.cpp
+    LIBRARIES umbra_gateway_link OpenSSL::SSL)
+endif()
