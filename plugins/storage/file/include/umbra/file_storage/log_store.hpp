@@ -1,0 +1,86 @@
+#pragma once
+
+#include <umbra/file_storage/disk.hpp>
+#include <umbra/file_storage/scan.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace umbra::file_storage {
+
+inline constexpr const char* log_name = "config.log";
+/// Written aside and renamed over `log_name`; one that is found at the start was never in use.
+inline constexpr const char* fresh_name = "config.log.new";
+inline constexpr const char* lock_name = "lock";
+
+/// The log in one file, on one disk: what the plugin does, without its threads.
+///
+/// Promise: what `commit()`, `truncate()`, `install()` and `compact()` answered with success is
+/// there after any crash from then on, and a crash before leaves the state before or after, nothing
+/// between.
+///
+/// Errors: `data_loss` when a sync failed, or bytes were damaged while the log was open: from then
+/// on every call answers the same error, also after `close()`. An `open()` that finds damage
+/// answers `data_loss` too, and may be tried again with another file. `exhausted` when the disk is
+/// full: the file is as it was, and a later try may succeed. `conflict` when the caller's idea of
+/// the log is wrong: nothing is changed.
+///
+/// Threads: one at a time. The disk must outlive the store.
+class LogStore {
+public:
+    explicit LogStore(Disk& disk) : disk_(disk) {}
+    ~LogStore() { close(); }
+    LogStore(const LogStore&) = delete;
+    LogStore& operator=(const LogStore&) = delete;
+
+    /// Locks the directory and recovers the log, or begins one.
+    Result<StorageOpened> open();
+    void close();
+
+    /// Adds entries to what the next `commit()` writes. All or, on an error, none of them.
+    Result<Done> stage(const std::vector<LogEntry>& entries);
+    [[nodiscard]] std::size_t staged_bytes() const { return staged_.size(); }
+    /// One write and one sync for everything staged. On an error none of it is in the log.
+    Result<Done> commit();
+    void drop_stage();
+
+    /// Entries with a sequence of `from_seq` or more, `max` at most.
+    Result<std::vector<LogEntry>> read(std::uint64_t from_seq, std::size_t max);
+    Result<LogEntry> read_snapshot();
+
+    Result<Done> truncate(std::uint64_t seq);
+    Result<Done> install(const LogEntry& snapshot);
+    Result<Done> compact(const LogEntry& snapshot);
+
+private:
+    class FreshFile;
+
+    Result<Done> ready() const;
+    Result<Done> take_lock();
+    Result<std::string> recover();
+    Result<Done> start_empty();
+    /// Removes what a failed write left behind the last record, durably.
+    Result<Done> cut_back();
+    Result<LogEntry> read_record(std::uint64_t offset);
+    /// Puts another file in the log's place: `snapshot`, if any, and the present entries
+    /// [from, to].
+    Result<Done> rewrite(const LogEntry* snapshot, std::uint64_t from, std::uint64_t to);
+    /// Records that nothing can be trusted any more.
+    Error lost(Error error);
+    Error sync_failed(std::string_view name, int error);
+
+    Disk& disk_;
+    int lock_fd_ = -1;
+    int fd_ = -1;
+    Index index_;
+    std::optional<Error> lost_;
+
+    std::string staged_;  ///< Encoded records for offset `index_.end` on.
+    std::vector<std::uint64_t> staged_offsets_;
+    LogPosition staged_last_;
+};
+
+}  // namespace umbra::file_storage

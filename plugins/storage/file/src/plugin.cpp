@@ -1,0 +1,4 @@
+#include "file_storage.hpp"
+#include <umbra/sdk/export.hpp>
+
+UMBRA_PLUGIN(umbra::file_storage::FileStorage)
