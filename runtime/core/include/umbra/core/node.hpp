@@ -1,0 +1,339 @@
+#pragma once
+
+#include <umbra/core/effect.hpp>
+#include <umbra/core/fact.hpp>
+#include <umbra/core/log.hpp>
+#include <umbra/core/peer_watch.hpp>
+#include <umbra/core/settings.hpp>
+#include <umbra/core/wire.hpp>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace umbra::core {
+
+/// What an instance is doing, as users see it (contract, `status --json`).
+enum class State : std::uint8_t {
+    // of a master
+    starting,
+    active,
+    draining,
+    // of a shadow
+    initial,
+    disconnected,
+    disconnecting,
+    handshake,
+    initsync,
+    ready,
+    lost,
+    taking_over,
+    fenced,
+};
+
+[[nodiscard]] const char* to_string(State state);
+
+/// One instance of the pair: decides roles and replicates the configuration.
+///
+/// Pure: reads no clock, socket, file, log or random source. A fact and the time go in, effects
+/// come out; equal inputs give equal effects. Copyable and comparable, so that a test can explore
+/// interleavings.
+///
+/// Promises:
+///  - an epoch is durable (`Persist` done) before any tunnel is activated under it;
+///  - tunnels are told to drain before the role is given up;
+///  - an edit is acknowledged when it is durable on every member of the in-sync set, a member that
+///    was asked to be added or not yet confirmed to be removed included;
+///  - nothing is cut from the log that was not handed to the shell for saving.
+/// That no two nodes serve the same gateway is kept by the register there, not by this class.
+///
+/// Thread-safety: none; the shell's one loop owns it.
+class Node {
+public:
+    static constexpr std::size_t pending_edits_max = 4096;
+    static constexpr Duration claim_retry{std::chrono::milliseconds{100}};
+    static constexpr Duration handover_limit{std::chrono::seconds{2}};
+    static constexpr Duration provisional_after{std::chrono::seconds{1}};
+    static constexpr Duration follow_retry{std::chrono::milliseconds{100}};
+    static constexpr Duration beacon_interval{std::chrono::seconds{1}};
+
+    Node(Settings settings, Persistent persistent, Log log, Instant now);
+
+    /// Takes one fact. @param now  Not earlier than in the previous call.
+    [[nodiscard]] Effects step(Instant now, const Fact& fact);
+    /// How often the shell reports `Ticked`, at least.
+    [[nodiscard]] Duration tick_interval() const;
+
+    [[nodiscard]] Role role() const { return persistent_.role; }
+    [[nodiscard]] State state() const;
+    [[nodiscard]] Epoch epoch() const { return persistent_.epoch; }
+    /// The epoch this node serves under; 0 when it does not.
+    [[nodiscard]] Epoch serving() const { return serving_; }
+    [[nodiscard]] const Log& log() const { return log_; }
+    [[nodiscard]] const Position& durable() const { return durable_; }
+    [[nodiscard]] const Persistent& persistent() const { return persistent_; }
+    [[nodiscard]] const Settings& settings() const { return settings_; }
+    [[nodiscard]] bool paused() const { return paused_; }
+    [[nodiscard]] const PeerWatch& watch() const { return watch_; }
+
+    /// The peer for `umbra status`.
+    struct PeerView {
+        std::string node, version, state, detail;
+        std::vector<std::string> plugins;
+        Position last;
+        bool in_sync = false;
+        wire::Timers timers;
+        std::int64_t rtt_us = 0;
+    };
+    [[nodiscard]] PeerView peer(Instant now) const;
+
+    bool operator==(const Node&) const = default;
+
+private:
+    struct Tunnel {
+        bool fences = false;
+        TunnelState state = TunnelState::down;
+        RegisterView view;
+        Instant next_activate{};
+        bool operator==(const Tunnel&) const = default;
+    };
+    struct PendingClaim {
+        AskId ask = 0;
+        Epoch epoch = 0;
+        ClaimReason reason = ClaimReason::first;
+        std::string why;
+        bool operator==(const PendingClaim&) const = default;
+    };
+    /// A granted epoch on its way to disk.
+    struct Grant {
+        Epoch epoch = 0;
+        std::uint64_t persist_version = 0;
+        std::vector<Member> in_sync;
+        std::string why;
+        bool operator==(const Grant&) const = default;
+    };
+    /// The shadow as its master knows it.
+    struct Session {
+        Member member;
+        std::string version, state;
+        std::vector<std::string> plugins;
+        wire::Timers timers;
+        Position acked;
+        Instant heard{};
+        std::int64_t rtt_us = 0;
+        bool can_serve = false;
+        bool operator==(const Session&) const = default;
+    };
+    struct PendingEdit {
+        RequestId request = 0;
+        Revision revision;
+        Instant since{};
+        bool told_provisional = false;
+        bool operator==(const PendingEdit&) const = default;
+    };
+    struct InSyncAsk {
+        AskId ask = 0;
+        std::set<Member> members;
+        bool operator==(const InSyncAsk&) const = default;
+    };
+    enum class HandoverStage : std::uint8_t { freezing, consenting, asking, waiting };
+    struct Handover {
+        HandoverStage stage = HandoverStage::freezing;
+        Instant until{};
+        std::optional<RequestId> request;
+        AskId ask = 0;
+        std::string why;
+        bool operator==(const Handover&) const = default;
+    };
+    enum class Following : std::uint8_t { idle, greeting, fetching, snapshotting, following };
+    /// What the current step asks for; empty between steps, so it takes no part in comparisons.
+    struct Outbox {
+        Effects list;
+        bool operator==(const Outbox&) const { return true; }
+    };
+    struct StoreOp {
+        std::uint64_t op = 0;
+        Position after;
+        bool operator==(const StoreOp&) const = default;
+    };
+
+    // --- facts, node.cpp
+    void on(const fact::Ticked&) {}
+    void on(const fact::LoopWasLate&);
+    void on(const fact::Persisted&);
+    void on(const fact::Stored&);
+    void on(const fact::Paired&);
+    void on(const fact::LinkCameUp&);
+    void on(const fact::LinkWasLost&);
+    void on(const fact::PeerRefused&);
+    void on(const fact::Ponged&);
+    void on(const fact::PingFailed&);
+    void on(const fact::PeerAnswered&);
+    void on(const fact::PeerDidNotAnswer&);
+    void on(const fact::PeerAsked&);
+    void on(const fact::PeerPublished&);
+    void on(const fact::TunnelsConfigured&);
+    void on(const fact::TunnelChanged&);
+    void on(const fact::RegisterSeen&);
+    void on(const fact::ClaimAnswered&);
+    void on(const fact::ClaimFailed&);
+    void on(const fact::InSyncAnswered&);
+    void on(const fact::ConsentAnswered&);
+    void on(const fact::Drained&);
+    void on(const fact::EditRequested&);
+    void on(const fact::SwitchRequested&);
+    void on(const fact::PauseRequested&);
+    void on(const fact::ConnectRequested&);
+    void on(const fact::EnableRequested&);
+    void on(const fact::PolicyChanged&);
+    void on(const fact::StopRequested&);
+    void housekeeping();
+
+    // --- roles, roles.cpp
+    void start_as_master();
+    void consider_takeover();
+    void consider_fenced_takeover(const Tunnel& arbiter);
+    void claim(Epoch epoch, ClaimReason reason, std::string why);
+    void granted(Epoch epoch, std::vector<Member> in_sync, std::string why);
+    void grant_oneself(std::string why);
+    void switch_from_shadow(const fact::SwitchRequested&);
+    void ask_take_over();
+    void become_master(const Grant& grant);
+    void step_down(Epoch epoch, const std::string& why, Duration grace);
+    void serve_tunnels();
+    void watch_tunnel_loss();
+    void obey_higher_epoch(const RegisterView& view);
+    void begin_handover(std::optional<RequestId> request, std::string why);
+    void drive_handover();
+    void end_handover(bool done, const std::string& text);
+    [[nodiscard]] std::optional<std::string> handover_obstacle() const;
+    [[nodiscard]] const std::string* arbiter_name() const;
+    [[nodiscard]] const Tunnel* arbiter() const;
+    [[nodiscard]] bool any_tunnel(TunnelState state) const;
+    [[nodiscard]] Duration silence_limit() const;
+
+    // --- replication on the master, publisher.cpp
+    wire::HelloReply answer(const wire::Hello&);
+    wire::FetchReply answer(const wire::Fetch&) const;
+    wire::SnapshotReply answer(const wire::FetchSnapshot&);
+    wire::ReportReply answer(const wire::Report&);
+    wire::TakeOverReply answer(const wire::TakeOver&);
+    void append_edit(const fact::EditRequested& request);
+    void try_commit();
+    void manage_in_sync();
+    void ask_in_sync(std::set<Member> members);
+    void confirm_in_sync(const std::set<Member>& members);
+    void report_lateness();
+    void publish_beacon();
+    [[nodiscard]] std::set<Member> required() const;
+    [[nodiscard]] bool session_alive() const;
+    [[nodiscard]] bool shadow_ready() const;
+    [[nodiscard]] bool must_drop_absent() const;
+    [[nodiscard]] Duration lost_after() const;
+
+    // --- replication on the shadow, follower.cpp
+    void drive_following();
+    void greet();
+    void fetch();
+    void report();
+    void on_reply(const wire::HelloReply&);
+    void on_reply(const wire::FetchReply&);
+    void on_reply(const wire::SnapshotReply&);
+    void on_reply(const wire::ReportReply&);
+    void on_reply(const wire::TakeOverReply&);
+    template <class Other>
+    void on_reply(const Other&) {}
+    void on_published(const wire::Update&);
+    void on_published(const wire::Beacon&);
+    template <class Other>
+    void on_published(const Other&) {}
+    void heard_of(const Position& last);
+    bool take_bodies(const std::vector<std::string>& bodies);
+    void start_over(Duration delay);
+    [[nodiscard]] bool peer_is_master() const;
+
+    // --- small things
+    AskId next_ask() { return ++last_ask_; }
+    AskId ask_peer(const wire::Message& message);
+    void persist();
+    std::uint64_t store_op(const Position& after);
+    void emit(Effect effect) { out_.list.push_back(std::move(effect)); }
+    void explain(std::string text) { emit(effect::Explain{std::move(text)}); }
+    void reply(RequestId request, Verdict verdict, std::string text, Revision revision = {});
+    void alert(const std::string& id, bool error, const std::string& text);
+    void clear_alert(const std::string& id);
+    [[nodiscard]] Member self() const { return {settings_.node, settings_.incarnation}; }
+    [[nodiscard]] const std::string& peer_name() const;
+    void refresh_pong();
+
+    Settings settings_;
+    TakeoverPolicy policy_;
+    Persistent persistent_;
+    std::uint64_t persist_version_ = 0;
+    Log log_;
+    Position durable_;
+    std::deque<StoreOp> storing_;
+    std::uint64_t last_op_ = 0;
+    Instant now_;
+    Instant started_;
+    AskId last_ask_ = 0;
+    Outbox out_;
+    std::map<std::string, std::string> alerts_;
+    std::string pong_;
+
+    // peer
+    bool paired_ = false;
+    PeerWatch watch_;
+    std::optional<wire::Pong> peer_pong_;
+    std::string peer_node_, peer_version_;
+    std::vector<std::string> peer_plugins_;
+    bool paused_ = false;
+    bool stopping_ = false;
+
+    // roles
+    std::map<std::string, Tunnel> tunnels_;
+    std::optional<PendingClaim> claim_;
+    std::optional<Grant> grant_;
+    Instant next_claim_{};
+    Epoch serving_ = 0;
+    bool arbitrated_ = false;  ///< `serving_` was granted by a register.
+    std::optional<Instant> tunnels_lost_;
+    std::optional<Handover> handover_;
+    std::optional<RequestId> forced_;       ///< Operator who ordered this shadow to take over.
+    std::optional<Instant> invited_until_;  ///< Shadow: the master consented to our claim.
+    bool draining_ = false;
+    bool fenced_ =
+        false;  ///< Was master, lost it against its will, and has not met the new one yet.
+    bool refusal_explained_ = false;
+    std::string standing_;  ///< Why a shadow cannot take over, for `peer().detail`.
+
+    // publisher
+    std::optional<Session> session_;
+    std::deque<PendingEdit> pending_;
+    std::set<Member> in_sync_;
+    std::optional<InSyncAsk> in_sync_ask_;
+    std::uint64_t in_sync_seq_ = 0;
+    Instant next_in_sync_{};
+    Instant next_beacon_{};
+    std::string snapshot_bytes_;
+    Position snapshot_position_;
+    bool trouble_ = false;
+
+    // follower
+    Following following_ = Following::idle;
+    std::optional<AskId> follow_ask_;
+    Instant next_follow_{};
+    Instant next_report_{};
+    Epoch follow_epoch_ = 0;
+    Position reported_;
+    std::uint64_t common_seq_ = 0;
+    Position peer_last_;
+    std::string snapshot_in_;
+    bool in_sync_with_master_ = false;
+    bool was_in_sync_ = false;
+};
+
+}  // namespace umbra::core

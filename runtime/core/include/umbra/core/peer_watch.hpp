@@ -1,0 +1,68 @@
+#pragma once
+
+#include <umbra/core/fact.hpp>
+#include <umbra/sdk/time.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace umbra::core {
+
+/// Watches whether the other instance answers.
+///
+/// "Silent" is a report, not a truth: a healthy peer on a busy machine can be late, and so can the
+/// watcher. Costly acts wait for `silent_for()` to pass a limit *and* for a second observer (the
+/// gateway). A refused connection is evidence of another kind: the peer's host answered and said
+/// that nobody is there.
+///
+/// Pure; the owner asks `due()` and sends the ping.
+class PeerWatch {
+public:
+    explicit PeerWatch(Duration check_interval) : check_interval_(check_interval) {}
+
+    /// A ping should go out now. @post of the following `sent()`: not before the next interval.
+    [[nodiscard]] bool due(Instant now) const { return !asked_ && now >= next_; }
+    void sent(Instant now, AskId ask);
+    /// Forget everything: another peer, or none.
+    void reset(Instant now);
+    /// Ask again at once, after a hint that something changed.
+    void hurry(Instant now) {
+        if (!asked_) next_ = now;
+    }
+
+    /// @return false when the answer belongs to an older question.
+    bool answered(Instant now, AskId ask, Duration rtt);
+    bool failed(Instant now, AskId ask);
+    void refused(Instant now);
+    void link_lost(Instant now);
+    /// The watcher itself did not run for `gap`: what it missed is not the peer's fault.
+    void was_late(Instant now, Duration gap);
+
+    /// Time since the first failed check of the present row; nothing while all is well.
+    [[nodiscard]] std::optional<Duration> silent_for(Instant now) const;
+    [[nodiscard]] bool suspected() const { return suspected_.has_value(); }
+    /// The latest word from the peer's host is that it refuses connections.
+    [[nodiscard]] bool is_refused() const { return refused_; }
+    [[nodiscard]] std::optional<Instant> last_heard() const { return heard_; }
+    [[nodiscard]] Duration rtt() const { return rtt_; }
+    /// Suspicions that the peer cleared by answering.
+    [[nodiscard]] std::uint64_t cleared() const { return cleared_; }
+
+    bool operator==(const PeerWatch&) const = default;
+
+private:
+    void suspect(Instant now) {
+        if (!suspected_) suspected_ = now;
+    }
+
+    Duration check_interval_;
+    Instant next_{};
+    std::optional<AskId> asked_;
+    std::optional<Instant> heard_;
+    std::optional<Instant> suspected_;
+    bool refused_ = false;
+    Duration rtt_{};
+    std::uint64_t cleared_ = 0;
+};
+
+}  // namespace umbra::core

@@ -1,0 +1,251 @@
+// Replication as the shadow does it: hello, catch up, follow, report.
+
+#include <umbra/core/node.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace umbra::core {
+
+bool Node::peer_is_master() const {
+    return peer_pong_ && peer_pong_->role == Role::master && peer_pong_->serving;
+}
+
+void Node::start_over(Duration delay) {
+    following_ = Following::idle;
+    follow_ask_.reset();
+    next_follow_ = now_ + delay;
+    snapshot_in_.clear();
+    peer_last_ = {};
+    in_sync_with_master_ = false;
+}
+
+void Node::drive_following() {
+    if (!paired_ || !persistent_.connect || grant_ || stopping_) return;
+    if (follow_ask_ || now_ < next_follow_ || !peer_is_master()) return;
+    switch (following_) {
+        case Following::idle:
+            greet();
+            return;
+        case Following::following:
+            if (peer_last_.revision.seq > log_.last().revision.seq) {
+                fetch();
+            } else if (durable_ != reported_ || now_ >= next_report_) {
+                report();
+            }
+            return;
+        case Following::greeting:
+        case Following::fetching:
+            fetch();
+            return;
+        case Following::snapshotting:
+            follow_ask_ = ask_peer(wire::FetchSnapshot{snapshot_in_.size()});
+            return;
+    }
+}
+
+void Node::greet() {
+    following_ = Following::greeting;
+    wire::Hello hello;
+    hello.node = settings_.node;
+    hello.incarnation = settings_.incarnation;
+    hello.version = settings_.version;
+    hello.plugins = settings_.plugins;
+    hello.epoch = epoch();
+    hello.boundaries = log_.boundaries();
+    hello.timers = {settings_.check_interval.count(), settings_.connect_timeout.count(),
+                    settings_.request_timeout.count(), silence_limit().count()};
+    follow_ask_ = ask_peer(hello);
+}
+
+void Node::on_reply(const wire::HelloReply& answer) {
+    if (following_ != Following::greeting) return;
+    if (!answer.accepted) {
+        standing_ = "declined: " + answer.reason;
+        alert("declined", true, peer_name() + " declined this shadow: " + answer.reason);
+        start_over(std::max<Duration>(5 * follow_retry, settings_.check_interval));
+        return;
+    }
+    clear_alert("declined");
+    standing_.clear();
+    fenced_ = false;
+    peer_node_ = answer.node;
+    peer_version_ = answer.version;
+    peer_plugins_ = answer.plugins;
+    follow_epoch_ = answer.epoch;
+    if (answer.epoch > persistent_.epoch) {
+        persistent_.epoch = answer.epoch;
+        persist();
+    }
+    common_seq_ = std::min(answer.common_seq, log_.last().revision.seq);
+    if (answer.snapshot || common_seq_ < log_.base().revision.seq) {
+        following_ = Following::snapshotting;
+        snapshot_in_.clear();
+    } else {
+        following_ = Following::fetching;
+    }
+}
+
+/// Asks for what follows the last shared entry. While catching up that may be before our own last
+/// one; what is ours alone is cut only when the answer proves the fork.
+void Node::fetch() {
+    if (following_ == Following::following) common_seq_ = log_.last().revision.seq;
+    following_ = Following::fetching;
+    follow_ask_ = ask_peer(wire::Fetch{common_seq_ + 1, log_.position_at(common_seq_)->hash});
+}
+
+void Node::on_reply(const wire::FetchReply& answer) {
+    if (following_ != Following::fetching) return;
+    if (answer.mismatch) {
+        following_ = Following::snapshotting;
+        snapshot_in_.clear();
+        return;
+    }
+    if (common_seq_ < log_.last().revision.seq) {
+        // Entries of ours that the master also has are not cut; the first difference is the fork.
+        std::size_t same = 0;
+        while (same < answer.bodies.size()) {
+            const Logged* mine = log_.at(common_seq_ + 1);
+            if (mine == nullptr || mine->body != answer.bodies[same]) break;
+            ++common_seq_;
+            ++same;
+        }
+        if (common_seq_ < log_.last().revision.seq) {
+            auto cut = log_.truncate(common_seq_);
+            explain(std::to_string(cut.size()) + " entries after revision " +
+                    to_string(log_.last().revision) + " are not in the log of " + peer_name() +
+                    "; they are saved and cut");
+            alert("divergence", false,
+                  "edits of this instance that the master does not have were saved under "
+                  "divergence/");
+            emit(effect::Truncate{store_op(log_.last()), common_seq_, std::move(cut)});
+        }
+        take_bodies(
+            {answer.bodies.begin() + static_cast<std::ptrdiff_t>(same), answer.bodies.end()});
+    } else if (!take_bodies(answer.bodies)) {
+        start_over(follow_retry);
+        return;
+    }
+    common_seq_ = log_.last().revision.seq;
+    if (answer.bodies.empty()) peer_last_ = log_.last();
+    if (answer.bodies.empty() || log_.last().revision.seq >= peer_last_.revision.seq) {
+        following_ = Following::following;
+        next_report_ = now_;
+    }
+}
+
+bool Node::take_bodies(const std::vector<std::string>& bodies) {
+    std::vector<Logged> taken;
+    bool all = true;
+    for (const auto& body : bodies) {
+        if (!log_.push(body)) {
+            all = false;
+            break;
+        }
+        taken.push_back(log_.entries().back());
+    }
+    if (!taken.empty()) {
+        const std::uint64_t op = store_op(log_.last());
+        emit(effect::Append{op, std::move(taken)});
+    }
+    return all;
+}
+
+void Node::on_reply(const wire::SnapshotReply& answer) {
+    if (following_ != Following::snapshotting) return;
+    const bool nothing = answer.chunk.empty() && snapshot_in_.size() < answer.total;
+    snapshot_in_ += answer.chunk;
+    if (nothing || snapshot_in_.size() > answer.total) {
+        start_over(follow_retry);
+        return;
+    }
+    if (snapshot_in_.size() < answer.total) return;  // The next chunk is asked for by housekeeping.
+    auto document = decode_document(snapshot_in_);
+    snapshot_in_.clear();
+    if (!document) {
+        start_over(follow_retry);
+        return;
+    }
+    auto saved = log_.truncate(log_.base().revision.seq);
+    log_.install(answer.position, *document);
+    const std::uint64_t op = store_op(answer.position);
+    emit(effect::Install{op, answer.position, std::move(*document), std::move(saved)});
+    following_ = Following::following;
+    next_report_ = now_;
+}
+
+void Node::report() {
+    next_report_ = now_ + settings_.check_interval;
+    reported_ = durable_;
+    wire::Report told;
+    told.node = settings_.node;
+    told.incarnation = settings_.incarnation;
+    told.epoch = follow_epoch_;
+    told.durable = durable_;
+    told.state = to_string(state());
+    told.can_serve = tunnels_.empty() || any_tunnel(TunnelState::standby);
+    told.timers = {settings_.check_interval.count(), settings_.connect_timeout.count(),
+                   settings_.request_timeout.count(), silence_limit().count()};
+    told.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(watch_.rtt()).count();
+    follow_ask_ = ask_peer(told);
+}
+
+void Node::on_reply(const wire::ReportReply& answer) {
+    if (following_ != Following::following) return;
+    if (!answer.known) {
+        start_over(follow_retry);
+        return;
+    }
+    if (answer.in_sync && !in_sync_with_master_) {
+        explain("in sync with " + peer_name() + " at revision " + to_string(durable_.revision));
+    }
+    in_sync_with_master_ = answer.in_sync;
+    was_in_sync_ = was_in_sync_ || answer.in_sync;
+    heard_of(answer.last);
+}
+
+void Node::on_published(const wire::Update& update) {
+    if (following_ != Following::following || update.epoch != follow_epoch_ || follow_ask_) {
+        // While a question is out, its answer and the next fetch bring the same entries in order.
+        if (update.epoch == follow_epoch_ && !update.bodies.empty()) {
+            if (const auto entry = decode_entry(update.bodies.back())) {
+                heard_of(Position{entry->revision, {}});
+            }
+        }
+        if (following_ != Following::following || update.epoch != follow_epoch_) return;
+    }
+    for (const auto& body : update.bodies) {
+        const auto entry = decode_entry(body);
+        if (!entry || entry->revision.seq <= log_.last().revision.seq) continue;
+        if (!take_bodies({body})) {
+            heard_of(Position{entry->revision, {}});
+            return;
+        }
+    }
+}
+
+void Node::on_published(const wire::Beacon& beacon) {
+    if (following_ != Following::following || beacon.epoch != follow_epoch_) return;
+    heard_of(beacon.last);
+    if (beacon.last == log_.last() && beacon.digest != log_.digest()) {
+        alert("drift", true,
+              "the configuration differs from that of " + peer_name() +
+                  " at the same revision; it is fetched anew");
+        following_ = Following::snapshotting;
+        follow_ask_.reset();
+        snapshot_in_.clear();
+        in_sync_with_master_ = false;
+    } else if (beacon.last == log_.last()) {
+        clear_alert("drift");
+    }
+}
+
+/// The master's log reaches at least this far. The same number with another hash is a fork.
+void Node::heard_of(const Position& last) {
+    if (last.revision.seq > peer_last_.revision.seq || !follow_ask_) peer_last_ = last;
+    const bool fork = following_ == Following::following && last.hash != Hash{} &&
+                      last.revision.seq == log_.last().revision.seq && last != log_.last();
+    if (fork) start_over(Duration{});
+}
+
+}  // namespace umbra::core

@@ -1,0 +1,54 @@
+#include <umbra/core/peer_watch.hpp>
+
+namespace umbra::core {
+
+void PeerWatch::sent(Instant now, AskId ask) {
+    asked_ = ask;
+    next_ = now + check_interval_;
+}
+
+void PeerWatch::reset(Instant now) {
+    const auto cleared = cleared_;
+    *this = PeerWatch{check_interval_};
+    cleared_ = cleared;
+    next_ = now;
+}
+
+bool PeerWatch::answered(Instant now, AskId ask, Duration rtt) {
+    if (asked_ != ask) return false;
+    asked_.reset();
+    heard_ = now;
+    rtt_ = rtt;
+    refused_ = false;
+    if (suspected_) ++cleared_;
+    suspected_.reset();
+    return true;
+}
+
+bool PeerWatch::failed(Instant now, AskId ask) {
+    if (asked_ != ask) return false;
+    asked_.reset();
+    suspect(now);
+    return true;
+}
+
+void PeerWatch::refused(Instant now) {
+    refused_ = true;
+    suspect(now);
+}
+
+void PeerWatch::link_lost(Instant now) {
+    suspect(now);
+    hurry(now);
+}
+
+void PeerWatch::was_late(Instant now, Duration gap) {
+    if (suspected_) suspected_ = std::min(now, *suspected_ + gap);
+}
+
+std::optional<Duration> PeerWatch::silent_for(Instant now) const {
+    if (!suspected_) return std::nullopt;
+    return now - *suspected_;
+}
+
+}  // namespace umbra::core

@@ -1,0 +1,339 @@
+// Replication as the master does it: edits, acknowledgements, the in-sync set.
+
+#include <umbra/core/node.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace umbra::core {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Pause before the gateway is asked again to change the in-sync set.
+constexpr Duration in_sync_retry{200ms};
+/// A shadow is not called lost earlier than this, however short the check interval: late is not
+/// dead.
+constexpr Duration lost_floor{1s};
+/// How long an edit may wait for the shadow before the push counts as failed.
+constexpr Duration push_patience{500ms};
+
+}  // namespace
+
+Duration Node::lost_after() const {
+    return std::max<Duration>(3 * settings_.check_interval, lost_floor);
+}
+
+bool Node::session_alive() const { return session_ && now_ - session_->heard < lost_after(); }
+
+bool Node::shadow_ready() const {
+    return session_ && session_alive() && in_sync_.contains(session_->member);
+}
+
+// --- edits
+// ------------------------------------------------------------------------------------------
+
+void Node::on(const fact::EditRequested& fact) {
+    if (role() == Role::shadow) {
+        reply(
+            fact.request, Verdict::refused,
+            settings_.node + " is the shadow and does not edit; edit on the master " + peer_name());
+        return;
+    }
+    if (const auto known = log_.find_op(fact.edit.op_id); known && !fact.edit.op_id.empty()) {
+        reply(fact.request, Verdict::done, "this edit was applied before", *known);
+        return;
+    }
+    if (serving_ == 0) {
+        reply(fact.request, Verdict::refused,
+              settings_.node + " is not sure yet that it is the master; try again in a moment");
+        return;
+    }
+    if (handover_) {
+        reply(fact.request, Verdict::refused,
+              "a handover to " + peer_name() + " is under way; try again on the new master");
+        return;
+    }
+    if (fact.if_revision && *fact.if_revision != log_.last().revision) {
+        reply(fact.request, Verdict::refused,
+              "the configuration is at revision " + to_string(log_.last().revision) + ", not " +
+                  to_string(*fact.if_revision) + "; look at the difference and try again");
+        return;
+    }
+    if (pending_.size() >= pending_edits_max) {
+        reply(fact.request, Verdict::refused, "too many edits wait to become durable; try again");
+        return;
+    }
+    append_edit(fact);
+}
+
+void Node::append_edit(const fact::EditRequested& request) {
+    const Logged& logged = log_.append(serving_, request.edit);
+    pending_.push_back({request.request, logged.position.revision, now_, false});
+    emit(effect::Append{store_op(logged.position), {logged}});
+    emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
+}
+
+/// Nodes on which an edit must be durable. What was asked but not confirmed counts as it would hurt
+/// most: a member to be added already, a member to be removed still.
+std::set<Member> Node::required() const {
+    std::set<Member> members{self()};
+    if (!policy_.acknowledge_both) return members;
+    members.insert(in_sync_.begin(), in_sync_.end());
+    if (in_sync_ask_) members.insert(in_sync_ask_->members.begin(), in_sync_ask_->members.end());
+    return members;
+}
+
+void Node::try_commit() {
+    const auto members = required();
+    while (!pending_.empty()) {
+        PendingEdit& edit = pending_.front();
+        if (durable_.revision.seq < edit.revision.seq) return;
+        const bool everywhere = std::all_of(members.begin(), members.end(), [&](const Member& m) {
+            if (m == self()) return true;
+            return session_ && session_->member == m &&
+                   session_->acked.revision.seq >= edit.revision.seq;
+        });
+        if (!everywhere) break;
+        if (!edit.told_provisional) {
+            const bool alone = members.size() == 1 && persistent_.ha_enabled && paired_;
+            reply(edit.request, Verdict::done,
+                  alone && policy_.acknowledge_both
+                      ? "durable on this instance only: the shadow is away"
+                      : "",
+                  edit.revision);
+        }
+        pending_.pop_front();
+    }
+    for (auto& edit : pending_) {
+        if (edit.told_provisional || now_ - edit.since < provisional_after) continue;
+        if (durable_.revision.seq < edit.revision.seq) continue;
+        edit.told_provisional = true;
+        reply(edit.request, Verdict::provisional,
+              "durable on this instance, but neither the shadow nor the gateway confirmed yet",
+              edit.revision);
+    }
+}
+
+void Node::report_lateness() {
+    const bool late = !pending_.empty() && now_ - pending_.front().since >= push_patience &&
+                      required().size() > 1;
+    if (late && !trouble_) {
+        trouble_ = true;
+        alert("push-failed", true,
+              "the push of revision " + to_string(pending_.front().revision) + " to " +
+                  peer_name() + " failed; it is retried");
+    }
+    if (trouble_ && pending_.empty() && shadow_ready() && session_->acked == log_.last()) {
+        trouble_ = false;
+        clear_alert("push-failed");
+        alert("push-recovered", false,
+              "pushes to " + session_->member.node + " had failed; revision " +
+                  to_string(log_.last().revision) + " arrived now");
+    }
+}
+
+void Node::publish_beacon() {
+    if (serving_ == 0 || now_ < next_beacon_) return;
+    next_beacon_ = now_ + beacon_interval;
+    emit(effect::Publish{wire::encode(wire::Beacon{serving_, log_.last(), log_.digest()})});
+}
+
+// --- the in-sync set
+// --------------------------------------------------------------------------------
+
+bool Node::must_drop_absent() const {
+    if (pending_.empty()) return false;
+    const bool someone_else = in_sync_.size() > 1;
+    if (!someone_else) return false;
+    const bool waits = now_ - pending_.front().since >= push_patience;
+    return watch_.is_refused() || (waits && !shadow_ready()) ||
+           now_ - pending_.front().since >= 2 * push_patience;
+}
+
+void Node::manage_in_sync() {
+    if (serving_ == 0 || in_sync_ask_ || now_ < next_in_sync_) return;
+    const bool caught_up =
+        session_ && session_alive() && session_->acked == log_.last() && durable_ == log_.last();
+    if (caught_up && !in_sync_.contains(session_->member)) {
+        ask_in_sync({self(), session_->member});
+    } else if (must_drop_absent()) {
+        ask_in_sync({self()});
+    }
+}
+
+void Node::ask_in_sync(std::set<Member> members) {
+    const std::string* name = arbiter_name();
+    if (name == nullptr) {
+        confirm_in_sync(members);
+        return;
+    }
+    in_sync_ask_ = InSyncAsk{next_ask(), members};
+    emit(effect::SetInSync{
+        in_sync_ask_->ask, *name, serving_, ++in_sync_seq_, {members.begin(), members.end()}});
+}
+
+void Node::on(const fact::InSyncAnswered& fact) {
+    if (!in_sync_ask_ || in_sync_ask_->ask != fact.ask) return;
+    if (!fact.ok) {
+        // The answer may have been lost after the gateway acted, so neither set can be trusted: the
+        // larger one stays required, and the question is asked again with a higher number.
+        in_sync_.insert(in_sync_ask_->members.begin(), in_sync_ask_->members.end());
+        in_sync_ask_.reset();
+        next_in_sync_ = now_ + in_sync_retry;
+        return;
+    }
+    const auto members = in_sync_ask_->members;
+    in_sync_ask_.reset();
+    confirm_in_sync(members);
+}
+
+void Node::confirm_in_sync(const std::set<Member>& members) {
+    const bool shrinks = members.size() < in_sync_.size();
+    in_sync_ = members;
+    if (shrinks) {
+        trouble_ = true;
+        alert("shadow-away", true,
+              "edits are durable on " + settings_.node + " only, because " + peer_name() +
+                  " is away");
+        explain(peer_name() + " left the in-sync set: edits go on without it");
+    } else if (members.size() > 1) {
+        clear_alert("shadow-away");
+        explain(session_ ? session_->member.node + " is in sync at revision " +
+                               to_string(log_.last().revision)
+                         : "the shadow is in sync");
+    }
+}
+
+// --- what a shadow asks
+// -----------------------------------------------------------------------------
+
+wire::HelloReply Node::answer(const wire::Hello& hello) {
+    wire::HelloReply r;
+    r.node = settings_.node;
+    r.incarnation = settings_.incarnation;
+    r.version = settings_.version;
+    r.plugins = settings_.plugins;
+    r.epoch = epoch();
+    const auto declined = [&](std::string reason) {
+        r.reason = std::move(reason);
+        return r;
+    };
+    if (role() != Role::master) return declined(settings_.node + " is a shadow itself");
+    if (serving_ == 0) return declined(settings_.node + " is still starting");
+    if (hello.proto != wire::protocol) {
+        return declined("protocol " + std::to_string(hello.proto) + " is not spoken by " +
+                        settings_.node + " (" + std::to_string(wire::protocol) + ")");
+    }
+    if (!persistent_.ha_enabled) {
+        return declined("high availability is not enabled on " + settings_.node +
+                        "; run `umbra peer enable` there or set [peer] enabled = true");
+    }
+    if (hello.node == settings_.node) {
+        return declined("both instances are called " + hello.node + "; give one another name");
+    }
+    if (!settings_.permitted.empty() && hello.node != settings_.permitted) {
+        return declined("only " + settings_.permitted + " may be the shadow of " + settings_.node +
+                        ", not " + hello.node);
+    }
+    if (session_ && session_alive() && session_->member.node != hello.node) {
+        return declined(settings_.node + " has a shadow already: " + session_->member.node);
+    }
+    if (hello.epoch > epoch()) {
+        return declined(hello.node + " followed epoch " + std::to_string(hello.epoch) +
+                        ", which is higher than " + std::to_string(epoch()) + " of " +
+                        settings_.node);
+    }
+    session_ = Session{{hello.node, hello.incarnation},
+                       hello.version,
+                       "handshake",
+                       hello.plugins,
+                       hello.timers,
+                       log_.base(),
+                       now_,
+                       0,
+                       false};
+    session_->acked = Position{};
+    peer_node_ = hello.node;
+    peer_version_ = hello.version;
+    peer_plugins_ = hello.plugins;
+    r.accepted = true;
+    // Within one epoch there is one master, so entries of the same epoch and number are equal; the
+    // hash that comes with the fetch decides.
+    bool found = false;
+    for (const Position& theirs : hello.boundaries) {
+        const auto& mine = log_.entries();
+        std::uint64_t seq = std::min(theirs.revision.seq, log_.last().revision.seq);
+        while (seq > log_.base().revision.seq &&
+               mine[seq - log_.base().revision.seq - 1].position.revision.epoch >
+                   theirs.revision.epoch) {
+            --seq;
+        }
+        const auto place = log_.position_at(seq);
+        if (!place || place->revision.epoch != theirs.revision.epoch) continue;
+        if (!found || seq > r.common_seq) r.common_seq = seq;
+        found = true;
+    }
+    r.snapshot = !found;
+    return r;
+}
+
+wire::FetchReply Node::answer(const wire::Fetch& fetch) const {
+    wire::FetchReply r;
+    if (role() != Role::master || serving_ == 0 || fetch.from_seq == 0) {
+        r.mismatch = true;
+        return r;
+    }
+    const auto before = log_.position_at(fetch.from_seq - 1);
+    if (!before || before->hash != fetch.previous) {
+        r.mismatch = true;
+        return r;
+    }
+    std::size_t bytes = 0;
+    for (auto seq = fetch.from_seq; const Logged* logged = log_.at(seq); ++seq) {
+        bytes += logged->body.size();
+        if (!r.bodies.empty() && bytes > wire::fetch_bytes_max) break;
+        r.bodies.push_back(logged->body);
+    }
+    return r;
+}
+
+wire::SnapshotReply Node::answer(const wire::FetchSnapshot& fetch) {
+    if (role() != Role::master || serving_ == 0) return {};
+    if (fetch.offset == 0) {
+        snapshot_position_ = log_.last();
+        snapshot_bytes_ = encode(log_.document());
+    }
+    wire::SnapshotReply r;
+    r.position = snapshot_position_;
+    r.total = snapshot_bytes_.size();
+    if (fetch.offset < snapshot_bytes_.size()) {
+        r.chunk = snapshot_bytes_.substr(fetch.offset, wire::snapshot_chunk_bytes);
+    }
+    if (fetch.offset + r.chunk.size() >= r.total) snapshot_bytes_.clear();
+    return r;
+}
+
+wire::ReportReply Node::answer(const wire::Report& told) {
+    wire::ReportReply r;
+    r.epoch = epoch();
+    r.last = log_.last();
+    if (role() != Role::master || serving_ == 0 || !persistent_.ha_enabled || !session_ ||
+        session_->member != Member{told.node, told.incarnation} || told.epoch != serving_) {
+        return r;
+    }
+    const auto mine = log_.position_at(told.durable.revision.seq);
+    if (!mine || *mine != told.durable) return r;
+    r.known = true;
+    session_->acked = told.durable;
+    session_->heard = now_;
+    session_->state = told.state;
+    session_->timers = told.timers;
+    session_->rtt_us = told.rtt_us;
+    session_->can_serve = told.can_serve;
+    r.in_sync = in_sync_.contains(session_->member);
+    return r;
+}
+
+}  // namespace umbra::core
