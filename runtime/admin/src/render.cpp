@@ -18,8 +18,9 @@ json::array to_array(const std::vector<std::string>& lines) {
     return array;
 }
 
+/// Parentheses, not braces: with braces Boost.JSON makes an array of one.
 json::value or_null(const std::optional<std::int64_t>& value) {
-    return value ? json::value{*value} : json::value{nullptr};
+    return value ? json::value(*value) : json::value(nullptr);
 }
 
 json::object peer_object(const instance::PeerStatus& peer) {
