@@ -74,7 +74,8 @@ private:
         auto value = reader.read(key, entry->value);
         if (!value) {
             report(reader.fault().at, join(section.path_, key.name),
-                   in_quotes(key.name) + " " + reader.fault().text, reader.fault().help, key.secret);
+                   in_quotes(key.name) + " " + reader.fault().text, reader.fault().help,
+                   key.secret);
             return;
         }
         value->key_at = entry->at;
@@ -123,7 +124,8 @@ private:
             const std::string own = join(path, member.key);
             if (const std::string fault = name_fault(member.key); !fault.empty()) {
                 report(member.at, own,
-                       in_quotes(member.key) + " is not a name for [" + path + ".NAME]: " + fault, {});
+                       in_quotes(member.key) + " is not a name for [" + path + ".NAME]: " + fault,
+                       {});
             }
             const Node* inner = table_of(member, own, "write [" + path + ".NAME]");
             if (inner == nullptr) continue;
@@ -143,7 +145,7 @@ private:
     }
 
     void report_unknown(const Table& schema, const Node& node, const std::string& path) {
-        std::vector<std::string> known;
+        std::vector<std::string> known = schema.also;
         for (const Key& key : schema.keys) known.push_back(key.name);
         for (const Table& inner : schema.tables) known.push_back(inner.name);
         std::sort(known.begin(), known.end());
@@ -151,9 +153,9 @@ private:
             if (std::binary_search(known.begin(), known.end(), entry.key)) continue;
             const bool is_table = entry.value.kind == Node::Kind::table;
             const std::string own = join(path, entry.key);
-            std::string text = is_table
-                                   ? "unknown table [" + own + "]"
-                                   : "unknown key " + in_quotes(entry.key) + " in " + bracketed(path);
+            std::string text =
+                is_table ? "unknown table [" + own + "]"
+                         : "unknown key " + in_quotes(entry.key) + " in " + bracketed(path);
             // Schemas without keys, for example of a plugin without options, know nothing nearer.
             std::string help =
                 known.empty() ? "nothing can be set here" : suggest(entry.key, known);

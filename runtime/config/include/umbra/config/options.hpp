@@ -42,9 +42,10 @@ private:
 
 /// Where the options stand.
 struct OptionsPlace {
-    const Node* table = nullptr;  ///< Null: none were given, defaults apply.
-    std::string path;             ///< "tunnel.main.options"
-    Position at;                  ///< What a missing required option points at.
+    const Node* table = nullptr;      ///< Null: none were given, defaults apply.
+    std::string path;                 ///< "tunnel.main.options"
+    Position at;                      ///< What a missing required option points at.
+    std::vector<std::string> also{};  ///< Keys read elsewhere, which a misspelled one may mean.
 };
 
 /// Checks options against the table of the plugin and reports every mistake.

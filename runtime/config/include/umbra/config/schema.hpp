@@ -55,7 +55,8 @@ struct Table {
     std::vector<Key> keys{};
     std::vector<Table> tables{};
     std::string help{};
-    std::string owner{};  ///< Said in problems: `tunnel plugin "gateway"`.
+    std::string owner{};              ///< Said in problems: `tunnel plugin "gateway"`.
+    std::vector<std::string> also{};  ///< Keys read elsewhere, which a misspelled one may mean.
 };
 
 /// One validated value.

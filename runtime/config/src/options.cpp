@@ -1,0 +1,255 @@
+#include "literal.hpp"
+#include "reader.hpp"
+#include <umbra/config/catalog.hpp>
+#include <umbra/config/options.hpp>
+
+#include <deque>
+#include <optional>
+#include <tuple>
+
+namespace umbra::config {
+
+struct OptionValues::Data {
+    std::vector<umbra_value> values;
+    std::deque<std::string> texts;  ///< A deque: what `values` points to must not move.
+    std::deque<std::vector<umbra_str>> lists;
+    std::string fingerprint;
+};
+
+namespace {
+
+std::optional<Type> type_of(std::uint32_t type) {
+    switch (type) {
+        case UMBRA_OPT_STRING:
+            return Type::string;
+        case UMBRA_OPT_INTEGER:
+            return Type::integer;
+        case UMBRA_OPT_BOOLEAN:
+            return Type::boolean;
+        case UMBRA_OPT_FLOAT:
+            return Type::number;
+        case UMBRA_OPT_DURATION:
+            return Type::duration;
+        case UMBRA_OPT_SIZE:
+            return Type::size;
+        case UMBRA_OPT_ENDPOINT:
+            return Type::endpoint;
+        case UMBRA_OPT_PATH:
+            return Type::path;
+        case UMBRA_OPT_ENUM:
+            return Type::choice;
+        case UMBRA_OPT_URL:
+            return Type::url;
+        case UMBRA_OPT_STRING_LIST:
+            return Type::string_list;
+        default:
+            return std::nullopt;
+    }
+}
+
+std::string text_of(const char* text) { return text == nullptr ? std::string() : text; }
+
+/// Entries are as large as the plugin's SDK knew them, which may be more than here.
+const umbra_option& option_at(const umbra_plugin& plugin, std::size_t index) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(plugin.options);
+    const std::size_t stride = plugin.options->struct_size;
+    return *reinterpret_cast<const umbra_option*>(bytes + index * stride);
+}
+
+std::string owner_of(const umbra_plugin& plugin) {
+    return std::string(kind_name(static_cast<umbra_kind>(plugin.kind))) + " plugin " +
+           in_quotes(text_of(plugin.name));
+}
+
+Key key_of(const umbra_option& option) {
+    Key key{.name = text_of(option.key),
+            .type = type_of(option.type).value_or(Type::string),
+            .required = (option.flags & UMBRA_OPT_REQUIRED) != 0,
+            .def = text_of(option.def),
+            .min = text_of(option.min),
+            .max = text_of(option.max),
+            .help = text_of(option.help),
+            .secret = (option.flags & UMBRA_OPT_SECRET) != 0};
+    for (const char* const* c = option.choices; c != nullptr && *c != nullptr; ++c) {
+        key.choices.emplace_back(*c);
+    }
+    return key;
+}
+
+/// What is wrong with the plugin's own declaration of an option; empty when nothing is.
+std::string declaration_fault(const umbra_option& option, const Key& key) {
+    if (key.name.empty()) return "an option without a key";
+    const std::string lead = "option " + in_quotes(key.name) + ": ";
+    if (!type_of(option.type)) return lead + "unknown type " + std::to_string(option.type);
+    if (key.type == Type::choice && key.choices.empty()) return lead + "no choices";
+    const Origin origin;
+    const Key unlimited{.name = key.name, .type = key.type, .choices = key.choices};
+    for (const auto& [what, literal, rule] :
+         {std::tuple{"minimum ", key.min, unlimited}, std::tuple{"maximum ", key.max, unlimited},
+          std::tuple{"default ", key.def, key}}) {
+        if (literal.empty()) continue;
+        const auto node = parse_literal(literal);
+        if (!node) return lead + what + literal + " is not a TOML literal";
+        Reader reader(origin);
+        if (!reader.read(rule, *node)) return lead + what + literal + " " + reader.fault().text;
+    }
+    return {};
+}
+
+/// Dotted keys of options are keys of sub-tables.
+void add_key(Table& table, Key key) {
+    const std::size_t dot = key.name.find('.');
+    if (dot == std::string::npos) {
+        table.keys.push_back(std::move(key));
+        return;
+    }
+    const std::string first = key.name.substr(0, dot);
+    key.name.erase(0, dot + 1);
+    for (Table& inner : table.tables) {
+        if (inner.name == first) return add_key(inner, std::move(key));
+    }
+    table.tables.push_back(Table{.name = first, .implied = true, .owner = table.owner});
+    add_key(table.tables.back(), std::move(key));
+}
+
+const Value* find_value(const Section& section, std::string_view key) {
+    const std::size_t dot = key.find('.');
+    if (dot == std::string_view::npos) return section.find(key);
+    return find_value(section.table(key.substr(0, dot)), key.substr(dot + 1));
+}
+
+}  // namespace
+
+/// Turns validated values into those of the binary interface.
+class OptionReader {
+public:
+    void add(const umbra_option& option, const std::string& key, const Value* value) {
+        umbra_value out{};
+        out.type = option.type;
+        out.present = value == nullptr ? 0u : 1u;
+        if (value != nullptr) fill(out, key, *value);
+        data_->values.push_back(out);
+    }
+
+    [[nodiscard]] OptionValues done() {
+        OptionValues values;
+        values.data_ = std::move(data_);
+        return values;
+    }
+
+private:
+    void fill(umbra_value& out, const std::string& key, const Value& value) {
+        std::string shown;
+        switch (value.type) {
+            case Type::integer:
+            case Type::boolean:
+            case Type::duration:
+            case Type::size:
+                out.integer = value.integer;
+                shown = std::to_string(value.integer);
+                break;
+            case Type::number:
+                out.number = value.number;
+                shown = number_literal(value.number);
+                break;
+            case Type::string_list: {
+                std::vector<umbra_str> list;
+                for (const std::string& item : value.list) {
+                    list.push_back(keep(item));
+                    shown += string_literal(item) + ",";
+                }
+                data_->lists.push_back(std::move(list));
+                out.list = data_->lists.back().data();
+                out.list_len = data_->lists.back().size();
+                break;
+            }
+            default:
+                shown = string_literal(value.text);
+                break;
+        }
+        // Durations keep their text too; it does no harm and reads well in a plugin's log.
+        if (value.type != Type::string_list) out.text = keep(value.text);
+        data_->fingerprint += key_literal(key) + " = " + shown + "\n";
+    }
+
+    umbra_str keep(const std::string& text) {
+        data_->texts.push_back(text);
+        return {data_->texts.back().data(), data_->texts.back().size()};
+    }
+
+    std::shared_ptr<OptionValues::Data> data_ = std::make_shared<OptionValues::Data>();
+};
+
+const umbra_value* OptionValues::data() const noexcept {
+    return data_ == nullptr ? nullptr : data_->values.data();
+}
+
+std::size_t OptionValues::size() const noexcept {
+    return data_ == nullptr ? 0 : data_->values.size();
+}
+
+const std::string& OptionValues::fingerprint() const noexcept {
+    static const std::string none;
+    return data_ == nullptr ? none : data_->fingerprint;
+}
+
+std::vector<Key> option_keys(const umbra_plugin& plugin, std::vector<std::string>& faults) {
+    std::vector<Key> keys;
+    if (plugin.option_count == 0) return keys;
+    if (plugin.options == nullptr || plugin.options->struct_size < sizeof(umbra_option)) {
+        faults.push_back("the table of options is not of this version of the interface");
+        return keys;
+    }
+    for (std::size_t i = 0; i < plugin.option_count; ++i) {
+        const umbra_option& option = option_at(plugin, i);
+        Key key = key_of(option);
+        std::string fault = declaration_fault(option, key);
+        for (const Key& other : keys) {
+            const std::string dotted = other.name + ".";
+            if (other.name == key.name || key.name.compare(0, dotted.size(), dotted) == 0 ||
+                other.name.compare(0, key.name.size() + 1, key.name + ".") == 0) {
+                fault = "option " + in_quotes(key.name) + " is declared twice";
+            }
+        }
+        if (!fault.empty()) faults.push_back(std::move(fault));
+        keys.push_back(std::move(key));
+    }
+    return keys;
+}
+
+OptionValues read_options(const umbra_plugin& plugin, const OptionsPlace& place,
+                          const Origin& origin, Problems& problems) {
+    std::vector<std::string> faults;
+    const std::vector<Key> keys = option_keys(plugin, faults);
+    for (const std::string& fault : faults) {
+        problems.add(origin.problem(place.at, place.path,
+                                    owner_of(plugin) + " declares its options wrongly: " + fault,
+                                    "this is a fault of the plugin; report it to its author"));
+    }
+    if (!faults.empty()) return {};
+    Table schema{.name = place.path, .owner = owner_of(plugin), .also = place.also};
+    for (const Key& key : keys) add_key(schema, key);
+    Node empty;
+    empty.at = place.at;
+    const Node& given = place.table == nullptr ? empty : *place.table;
+    const Section section = validate(given, schema, origin, problems);
+    OptionReader values;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        values.add(option_at(plugin, i), keys[i].name, find_value(section, keys[i].name));
+    }
+    return values.done();
+}
+
+std::string sample_options(const umbra_plugin& plugin) {
+    std::vector<std::string> faults;
+    std::string out;
+    for (const Key& key : option_keys(plugin, faults)) {
+        out += "# " + key.help + "\n# " + describe(key) + (key.required ? "; required" : "") + "\n";
+        // A required key has no value to show: the line is there to be filled in.
+        out += (key.required ? "" : "# ") + key.name + " = " +
+               (key.def.empty() ? "\"\"" : key.def) + "\n\n";
+    }
+    return out;
+}
+
+}  // namespace umbra::config

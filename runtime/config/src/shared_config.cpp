@@ -1,0 +1,302 @@
+#include "literal.hpp"
+#include "plugin_use.hpp"
+#include <umbra/config/shared_config.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+namespace umbra::config {
+
+namespace {
+
+Table mapping_table() {
+    return {.name = "mapping",
+            .named = true,
+            .keys = {{.name = "virtual",
+                      .type = Type::endpoint_range,
+                      .required = true,
+                      .help = "what cloud clients ask for, for example \"crm.cloud:8080\""},
+                     {.name = "internal",
+                      .type = Type::endpoint_range,
+                      .required = true,
+                      .help = "where the instance connects, for example \"127.0.0.1:8000\""},
+                     {.name = "protocol",
+                      .type = Type::choice,
+                      .def = "\"tcp\"",
+                      .choices = {"tcp", "tcp+tls", "http"}},
+                     {.name = "active",
+                      .type = Type::boolean,
+                      .def = "true",
+                      .help = "false suspends the mapping without deleting it"}}};
+}
+
+Table channel_table() {
+    return {.name = "channel",
+            .named = true,
+            .keys = {{.name = "listen",
+                      .type = Type::listen,
+                      .required = true,
+                      .help = "where the instance listens, for example \"127.0.0.1:5433\""},
+                     {.name = "target",
+                      .type = Type::endpoint,
+                      .required = true,
+                      .help = "as the gateway reaches it, for example \"db.cloud:5432\""}}};
+}
+
+Table shared_table() {
+    Table root;
+    root.tables.push_back({.name = "tunnel",
+                           .named = true,
+                           .keys = {plugin_key(UMBRA_KIND_TUNNEL), options_key()},
+                           .tables = {mapping_table(), channel_table()}});
+    root.tables.push_back({.name = "probe",
+                           .named = true,
+                           .keys = {plugin_key(UMBRA_KIND_PROBE),
+                                    options_key(),
+                                    {.name = "every",
+                                     .type = Type::duration,
+                                     .def = "\"2s\"",
+                                     .min = "\"50ms\"",
+                                     .max = "\"1h\"",
+                                     .help = "how often it is checked"}}});
+    root.tables.push_back(
+        {.name = "takeover",
+         .keys = {{.name = "on_tunnel_loss",
+                   .type = Type::duration,
+                   .def = "\"5s\"",
+                   .min = "\"100ms\"",
+                   .max = "\"1h\"",
+                   .help = "how long the tunnels may be lost before the roles switch"},
+                  {.name = "grace_period",
+                   .type = Type::duration,
+                   .def = "\"30s\"",
+                   .min = "\"0s\"",
+                   .max = "\"1h\"",
+                   .help = "how long open streams live on after a switch"},
+                  {.name = "acknowledge",
+                   .type = Type::choice,
+                   .def = "\"both\"",
+                   .choices = {"both", "one"},
+                   .help = "on how many instances an edit is durable before it is acknowledged"}}});
+    return root;
+}
+
+/// Turns validated sections into the typed configuration and checks what no schema can say.
+class SharedReader {
+public:
+    SharedReader(const PluginCatalog& catalog, const Origin& origin, Problems& problems)
+        : catalog_(catalog), origin_(origin), problems_(problems) {}
+
+    SharedConfig read(const Section& root) {
+        SharedConfig config;
+        limit(root, "tunnel", tunnels_max);
+        limit(root, "probe", probes_max);
+        for (const Section& section : root.named("tunnel"))
+            config.tunnels.push_back(tunnel(section));
+        for (const Section& section : root.named("probe")) config.probes.push_back(probe(section));
+        config.takeover = takeover(root.table("takeover"));
+        check_channel_listeners();
+        return config;
+    }
+
+private:
+    void report(const Section& section, const std::string& key, std::string text,
+                std::string help = {}) {
+        problems_.add(origin_.problem(section.at(key), section.path() + "." + key, std::move(text),
+                                      std::move(help)));
+    }
+
+    void limit(const Section& section, const std::string& group, std::size_t max) {
+        const auto& members = section.named(group);
+        if (members.size() <= max) return;
+        const std::string path = (section.path().empty() ? "" : section.path() + ".") + group;
+        problems_.add(origin_.problem(members[max].at(), path,
+                                      "there are " + std::to_string(members.size()) + " of [" +
+                                          path + ".NAME], but at most " + std::to_string(max) +
+                                          " are allowed"));
+    }
+
+    TunnelConfig tunnel(const Section& section) {
+        TunnelConfig out;
+        out.name = section.name();
+        if (const auto* plugin =
+                find_plugin(catalog_, UMBRA_KIND_TUNNEL, section, origin_, problems_)) {
+            out.plugin = section.text("plugin");
+            out.options = section_options(*plugin, section, origin_, problems_);
+        }
+        limit(section, "mapping", mappings_max);
+        limit(section, "channel", channels_max);
+        for (const Section& inner : section.named("mapping"))
+            out.mappings.push_back(mapping(inner));
+        for (const Section& inner : section.named("channel"))
+            out.channels.push_back(channel(inner));
+        check_virtual_endpoints(section.named("mapping"));
+        return out;
+    }
+
+    Mapping mapping(const Section& section) {
+        Mapping out;
+        out.name = section.name();
+        if (section.has("virtual")) out.virtual_at = section.endpoint_range("virtual");
+        if (section.has("protocol")) out.protocol = section.text("protocol");
+        if (section.has("active")) out.active = section.boolean("active");
+        if (!section.has("internal")) return out;
+        const EndpointRange internal = section.endpoint_range("internal");
+        out.internal = {internal.host, internal.first};
+        if (!section.has("virtual")) return out;
+        const int ports = out.virtual_at.last - out.virtual_at.first;
+        const int internal_ports = internal.last - internal.first;
+        if (internal_ports != 0 && internal_ports != ports) {
+            report(section, "internal",
+                   "\"internal\" has " + std::to_string(internal_ports + 1) +
+                       " ports, but \"virtual\" has " + std::to_string(ports + 1),
+                   "give the first port of \"internal\" alone, or as many as in \"virtual\"");
+        } else if (internal.first + ports > 65535) {
+            report(section, "internal",
+                   "the range of \"virtual\" has " + std::to_string(ports + 1) +
+                       " ports, which from " + std::to_string(internal.first) +
+                       " on would go past port 65535");
+        }
+        return out;
+    }
+
+    Channel channel(const Section& section) {
+        Channel out;
+        out.name = section.name();
+        if (section.has("target")) out.target = section.endpoint("target");
+        if (section.has("listen")) {
+            out.listen = section.endpoint("listen");
+            listeners_.push_back({out.listen, &section});
+        }
+        return out;
+    }
+
+    ProbeConfig probe(const Section& section) {
+        ProbeConfig out;
+        out.name = section.name();
+        if (section.has("every")) out.every = section.duration("every");
+        if (const auto* plugin =
+                find_plugin(catalog_, UMBRA_KIND_PROBE, section, origin_, problems_)) {
+            out.plugin = section.text("plugin");
+            out.options = section_options(*plugin, section, origin_, problems_);
+        }
+        return out;
+    }
+
+    TakeoverConfig takeover(const Section& section) {
+        TakeoverConfig out;
+        if (section.has("on_tunnel_loss")) out.on_tunnel_loss = section.duration("on_tunnel_loss");
+        if (section.has("grace_period")) out.grace_period = section.duration("grace_period");
+        if (section.has("acknowledge") && section.text("acknowledge") == "one") {
+            out.acknowledge = TakeoverConfig::Acknowledge::one;
+        }
+        return out;
+    }
+
+    /// A client's request must have one answer: of two mappings in one tunnel, no virtual endpoint
+    /// is the same, not even when one is suspended.
+    void check_virtual_endpoints(const std::vector<Section>& mappings) {
+        struct Use {
+            EndpointRange range;
+            const Section* section;
+        };
+        std::vector<Use> uses;
+        for (const Section& section : mappings) {
+            if (section.has("virtual"))
+                uses.push_back({section.endpoint_range("virtual"), &section});
+        }
+        std::stable_sort(uses.begin(), uses.end(), [](const Use& a, const Use& b) {
+            return std::tie(a.range.host, a.range.first) < std::tie(b.range.host, b.range.first);
+        });
+        const Use* widest = nullptr;  // Of this host, the one that reaches furthest so far.
+        for (const Use& use : uses) {
+            if (widest == nullptr || widest->range.host != use.range.host) {
+                widest = &use;
+                continue;
+            }
+            if (use.range.first <= widest->range.last)
+                report_overlap(*widest->section, *use.section);
+            if (use.range.last > widest->range.last) widest = &use;
+        }
+    }
+
+    /// Points at the one that comes later in the file.
+    void report_overlap(const Section& a, const Section& b) {
+        const bool swap = b.at() < a.at();
+        const Section& earlier = swap ? b : a;
+        const Section& later = swap ? a : b;
+        report(later, "virtual",
+               "virtual endpoint " + in_quotes(to_string(later.endpoint_range("virtual"))) +
+                   " is also served by [" + earlier.path() + "] (" +
+                   in_quotes(to_string(earlier.endpoint_range("virtual"))) + ")",
+               "each virtual endpoint of a tunnel belongs to one mapping");
+    }
+
+    void check_channel_listeners() {
+        std::stable_sort(
+            listeners_.begin(), listeners_.end(),
+            [](const Listener& a, const Listener& b) { return a.endpoint < b.endpoint; });
+        for (std::size_t i = 1; i < listeners_.size(); ++i) {
+            const Listener& before = listeners_[i - 1];
+            const Listener& here = listeners_[i];
+            if (here.endpoint.port == 0 || here.endpoint != before.endpoint) continue;
+            report(*here.section, "listen",
+                   "[" + before.section->path() + "] already listens on " +
+                       in_quotes(to_string(here.endpoint)));
+        }
+    }
+
+    struct Listener {
+        Endpoint endpoint;
+        const Section* section;
+    };
+
+    const PluginCatalog& catalog_;
+    const Origin& origin_;
+    Problems& problems_;
+    std::vector<Listener> listeners_;  ///< Of all tunnels: they are ports of one host.
+};
+
+SharedConfig read_tree(const Node& root, const PluginCatalog& catalog, const Origin& origin,
+                       Problems& problems) {
+    static const Table schema = shared_table();
+    const Section section = validate(root, schema, origin, problems);
+    return SharedReader(catalog, origin, problems).read(section);
+}
+
+}  // namespace
+
+SharedLoad read_shared(const core::Document& document, const PluginCatalog& catalog) {
+    SharedLoad load;
+    const Node root = to_tree(document, load.problems);
+    const Origin origin{.paths_absolute = true};
+    SharedConfig config = read_tree(root, catalog, origin, load.problems);
+    if (load.problems.empty()) {
+        load.document = document;
+        load.config = std::move(config);
+    }
+    return load;
+}
+
+SharedLoad load_shared(const Source& source, const PluginCatalog& catalog) {
+    SharedLoad load;
+    const auto root = parse(source, load.problems);
+    if (!root) return load;
+    const Origin origin{.source = &source, .paths_absolute = true};
+    SharedConfig config = read_tree(*root, catalog, origin, load.problems);
+    ParsedDocument parsed = to_document(*root, source, load.problems);
+    if (load.problems.empty()) {
+        load.document = std::move(parsed.document);
+        load.config = std::move(config);
+    }
+    return load;
+}
+
+SharedLoad load_shared_file(const std::filesystem::path& file, const PluginCatalog& catalog) {
+    SharedLoad load;
+    const auto source = Source::read(file, load.problems);
+    if (!source) return load;
+    return load_shared(*source, catalog);
+}
+
+}  // namespace umbra::config

@@ -1,0 +1,7 @@
+umbra_add_test(config_test LABEL unit
+    SOURCES
+        unit/config/problem_test.cpp
+        unit/config/sample_catalog.cpp
+        unit/config/source_test.cpp
+        unit/config/values_test.cpp
+    LIBRARIES umbra::config)
