@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 
@@ -26,6 +27,12 @@ using Command = std::function<int()>;
 class CommandLine {
 public:
     CommandLine() {
+        // Not envname(): it is applied for every command that has the option, also after the one
+        // that was chosen, and all of them share one variable.
+        if (const char* const address = std::getenv("UMBRA_ADMIN");
+            address != nullptr && *address != '\0') {
+            a_.connection.address = address;
+        }
         app_.require_subcommand(1);
         app_.set_version_flag("--version", "umbra " UMBRA_VERSION);
         app_.get_formatter()->column_width(34);
@@ -83,9 +90,9 @@ private:
     CLI::App* client(CLI::App* parent, const std::string& name, const std::string& help,
                      Command action) {
         CLI::App* const app = command(parent, name, help, std::move(action));
-        app->add_option("--admin", a_.connection.address, "Admin address of the instance")
+        app->add_option("--admin", a_.connection.address,
+                        "Admin address of the instance (or UMBRA_ADMIN)")
             ->type_name("ADDRESS")
-            ->envname("UMBRA_ADMIN")
             ->capture_default_str();
         app->add_flag("--json", a_.connection.json, "Print JSON");
         return app;
@@ -202,7 +209,6 @@ private:
         app->add_option("--plugins", a_.directories,
                         "Directories with plugins (default: the installed ones)")
             ->type_name("DIR")
-            ->envname("UMBRA_PLUGINS")
             ->delimiter(':');
     }
 #endif

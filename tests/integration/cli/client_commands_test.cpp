@@ -1,0 +1,309 @@
+// The real program against a real API over a real socket; only the instance behind it is made up.
+
+#include "integration/cli/program.hpp"
+#include "unit/admin/fake_control.hpp"
+#include "unit/base/temp_directory.hpp"
+#include <umbra/admin/api.hpp>
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+namespace umbra {
+namespace {
+
+using instance::Outcome;
+using test::Program;
+using test::Ran;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+class ClientCommandsTest : public ::testing::Test {
+protected:
+    ClientCommandsTest() {
+        control.now = test::example_status();
+        control.document = {{"takeover.grace_period", "\"30s\""},
+                            {"tunnel.main.options.links", "2"},
+                            {"tunnel.main.plugin", "\"gateway\""}};
+        control.next.message = "done so";
+        auto started = admin::serve(control, address);
+        EXPECT_TRUE(started) << started.error().message;
+        server.emplace(std::move(started).value());
+    }
+
+    Ran umbra(std::vector<std::string> arguments, const std::string& input = {}) {
+        return Program{UMBRA_PROGRAM, std::move(arguments), {"UMBRA_ADMIN=" + address}, input}
+            .finish();
+    }
+    /// Runs it, expects success and one JSON document on stdout.
+    boost::json::value json(std::vector<std::string> arguments) {
+        const Ran ran = umbra(std::move(arguments));
+        EXPECT_EQ(ran.status, 0) << ran.err;
+        boost::system::error_code code;
+        auto value = boost::json::parse(ran.out, code);
+        EXPECT_FALSE(code) << ran.out;
+        return value;
+    }
+    std::filesystem::path write(const std::string& name, const std::string& text) {
+        std::ofstream{dir / name} << text;
+        return dir / name;
+    }
+
+    test::TempDirectory dir;
+    std::string address = "unix:" + (dir / "admin.sock").string();
+    test::FakeControl control;
+    std::optional<base::HttpServer> server;
+};
+
+TEST_F(ClientCommandsTest, StatusIsReadableAndComplete) {
+    const Ran ran = umbra({"status"});
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_THAT(ran.err, IsEmpty());
+    for (const char* expected :
+         {"alpha  master, active\n", "revision  3.41\n", "epoch     3\n",
+          "balanced: check 100ms, connect 500ms, request 500ms, takeover 1500ms",
+          "PEER  STATE  REVISION  SYNC     LAST SEEN  RTT     VERSION\n",
+          "beta  ready  3.41      in sync  12 ms ago  180 us  0.1.0\n",
+          "TUNNEL  PLUGIN   STATE   EPOCH  FENCES  LINKS  STREAMS\n",
+          "main    gateway  active  3      yes     2      0\n",
+          "crm-backend  tcp     healthy  90 us\n",
+          "push-failed  error     2026-01-01T00:00:00Z  no answer from beta\n",
+          "last change of role: shadow -> master: the master was killed\n"}) {
+        EXPECT_THAT(ran.out, HasSubstr(expected));
+    }
+}
+
+TEST_F(ClientCommandsTest, StatusTellsWhatIsNotThere) {
+    control.now = {};
+    control.now.instance = "alpha";
+    control.now.role = "shadow";
+    control.now.state = "initial";
+    control.now.paused = true;
+    const Ran ran = umbra({"status"});
+    EXPECT_EQ(ran.status, 0);
+    for (const char* expected : {"shadow, initial, automatic takeovers paused\n", "(none)", "never",
+                                 "no tunnels\n", "no alerts\n"}) {
+        EXPECT_THAT(ran.out, HasSubstr(expected));
+    }
+}
+
+TEST_F(ClientCommandsTest, NamesOfOthersDoNotDriveTheTerminal) {
+    control.now.peer.instance = "be\x1b[2Jta";
+    control.now.tunnels[0].detail = "line\nforged";
+    const Ran ran = umbra({"status"});
+    EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(ran.out, HasSubstr("line?forged"));
+}
+
+TEST_F(ClientCommandsTest, StatusAsJsonHasTheFieldsOfTheContract) {
+    const auto status = json({"status", "--json"});
+    EXPECT_EQ(status.at("role").as_string(), "master");
+    EXPECT_EQ(status.at("peer").at("last_seen_ms"), 12);
+    EXPECT_EQ(status.at("tunnels").at(0).at("fences"), true);
+}
+
+TEST_F(ClientCommandsTest, WatchShowsEveryChangeUntilItsReaderGoes) {
+    Program program{UMBRA_PROGRAM, {"status", "--watch", "--json", "--admin", address}};
+    ASSERT_TRUE(program.wait_for("\"active\""));
+    program.forget();
+    server->stop();
+    auto again = admin::serve(control, address);
+    ASSERT_TRUE(again);
+    ASSERT_TRUE(program.wait_for("\"active\"")) << "an instance that was away is shown again";
+}
+
+TEST_F(ClientCommandsTest, AlertsAreListedOrThereAreNone) {
+    EXPECT_THAT(umbra({"alerts"}).out, HasSubstr("no answer from beta"));
+    EXPECT_EQ(json({"alerts", "--json"}).at("alerts").at(0).at("id").as_string(), "push-failed");
+    control.now.alerts.clear();
+    EXPECT_EQ(umbra({"alerts"}).out, "no alerts\n");
+}
+
+TEST_F(ClientCommandsTest, EveryOperationReachesTheInstance) {
+    const std::vector<std::vector<std::string>> commands = {
+        {"switch"},
+        {"switch", "--force"},
+        {"pause"},
+        {"pause", "--for", "2h"},
+        {"resume"},
+        {"peer", "enable"},
+        {"peer", "disable"},
+        {"peer", "connect"},
+        {"peer", "disconnect"},
+        {"peer", "reset"},
+        {"peer", "check"},
+        {"peer", "invite"},
+        {"peer", "join", "abc"},
+        {"tunnel", "enrol", "main", "xyz"},
+    };
+    for (const auto& command : commands) {
+        const Ran ran = umbra(command);
+        EXPECT_EQ(ran.status, 0) << command[0] << ran.err;
+        EXPECT_EQ(ran.out, "done so\n");
+        EXPECT_THAT(ran.err, IsEmpty());
+    }
+    EXPECT_THAT(control.calls,
+                ElementsAre("switch", "switch force", "pause", "pause 7200000000000", "resume",
+                            "enable", "disable", "connect", "disconnect", "reset", "check",
+                            "invite", "join abc", "enrol main xyz"));
+    EXPECT_EQ(json({"switch", "--json"}).at("message").as_string(), "done so");
+}
+
+TEST_F(ClientCommandsTest, InvitationIsAloneOnStdoutAndTakenFromStdin) {
+    control.next.text = "umbra-secret-1";
+    control.next.message = "valid for 15 minutes";
+    const Ran ran = umbra({"peer", "invite"});
+    EXPECT_EQ(ran.out, "umbra-secret-1\n");
+    EXPECT_EQ(ran.err, "valid for 15 minutes\n");
+    EXPECT_EQ(umbra({"peer", "join", "-"}, ran.out).status, 0);
+    EXPECT_EQ(umbra({"tunnel", "enrol", "main", "-"}, ran.out).status, 0);
+    EXPECT_THAT(control.calls,
+                ElementsAre("invite", "join umbra-secret-1", "enrol main umbra-secret-1"));
+}
+
+TEST_F(ClientCommandsTest, FailureIsOneAndInvalidIsTwoAndRefusedIsFour) {
+    const std::pair<Outcome, int> outcomes[] = {
+        {Outcome::failed, 1}, {Outcome::invalid, 2}, {Outcome::refused, 4}};
+    for (const auto& [outcome, status] : outcomes) {
+        control.next = {outcome, "this is a shadow", {"edit on the master, beta"}, "", ""};
+        for (const auto& command : std::vector<std::vector<std::string>>{
+                 {"switch"}, {"config", "set", "a=1"}, {"config", "history"}}) {
+            const Ran ran = umbra(command);
+            EXPECT_EQ(ran.status, status) << command[0];
+            EXPECT_EQ(ran.err, "umbra: this is a shadow\n  edit on the master, beta\n");
+            EXPECT_THAT(ran.out, IsEmpty());
+        }
+    }
+}
+
+TEST_F(ClientCommandsTest, ProvisionalIsDoneWithAWarning) {
+    control.next = {Outcome::provisional, "durable on this instance only", {}, "", "3.42"};
+    const Ran ran = umbra({"config", "set", "a=1"});
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_EQ(ran.err, "umbra: warning: durable on this instance only\n");
+}
+
+TEST_F(ClientCommandsTest, UnreachableInstanceIsThree) {
+    server->stop();
+    for (const auto& command : std::vector<std::vector<std::string>>{
+             {"status"}, {"status", "--json"}, {"switch"}, {"config", "get", "a"}}) {
+        const Ran ran = umbra(command);
+        EXPECT_EQ(ran.status, 3);
+        EXPECT_THAT(ran.err, StartsWith("umbra: nothing answers at " + address));
+        EXPECT_THAT(ran.out, IsEmpty());
+    }
+}
+
+TEST_F(ClientCommandsTest, ServerThatIsNotUmbraIsAFailure) {
+    server->stop();
+    auto other = base::HttpServer::start(
+        {.address = address}, [](const base::HttpRequest&, const base::Responder& answer) {
+            answer({200, "<html>", "text/html"});
+        });
+    ASSERT_TRUE(other);
+    const Ran ran = umbra({"status"});
+    EXPECT_EQ(ran.status, 1);
+    EXPECT_THAT(ran.err, HasSubstr("is not an Umbra instance"));
+}
+
+TEST_F(ClientCommandsTest, AdminOptionIsStrongerThanTheEnvironment) {
+    const Ran ran = umbra({"status", "--admin", "unix:/nonexistent/x.sock"});
+    EXPECT_EQ(ran.status, 3);
+    EXPECT_THAT(ran.err, HasSubstr("/nonexistent/x.sock"));
+    EXPECT_EQ(umbra({"status", "--admin", "https://127.0.0.1:7400"}).status, 2);
+    EXPECT_EQ(umbra({"status", "--admin", "nonsense"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, ConfigIsShownAsTomlAndAsJson) {
+    EXPECT_THAT(umbra({"config", "show"}).out, HasSubstr("grace_period = \"30s\""));
+    EXPECT_EQ(json({"config", "show", "--json"}).at("tunnel").at("main").at("options").at("links"),
+              2);
+    const Ran part = umbra({"config", "show", "tunnel.main"});
+    EXPECT_THAT(part.out, HasSubstr("plugin = \"gateway\""));
+    EXPECT_THAT(part.out, Not(HasSubstr("grace_period")));
+    EXPECT_EQ(umbra({"config", "show", "--revision", "3.40", "--toml"}).status, 0);
+    EXPECT_EQ(control.calls.back(), "show [] [3.40]");
+    const Ran missing = umbra({"config", "show", "nothing"});
+    EXPECT_EQ(missing.status, 1);
+    EXPECT_THAT(missing.err, StartsWith("umbra: there is no key nothing"));
+}
+
+TEST_F(ClientCommandsTest, GetPrintsOneValueForScripts) {
+    EXPECT_EQ(umbra({"config", "get", "takeover.grace_period"}).out, "30s\n");
+    EXPECT_EQ(umbra({"config", "get", "tunnel.main.options.links"}).out, "2\n");
+    EXPECT_EQ(json({"config", "get", "takeover.grace_period", "--json"}).at("value").as_string(),
+              "30s");
+    EXPECT_EQ(umbra({"config", "get", "nothing"}).status, 1);
+    EXPECT_THAT(umbra({"config", "get", "tunnel.main"}).err, HasSubstr("is a table"));
+    EXPECT_EQ(umbra({"config", "get", "not..a key"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, SetSendsSeveralPairsAsOneEdit) {
+    const Ran ran =
+        umbra({"config", "set", "a.text=hello", "a.number=7", "a.quoted=\"7\"", "a.list=[1, 2]",
+               "a.equals=x=y", "-m", "why", "--author", "ann", "--if-revision", "3.41"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out, "done so\n");
+    ASSERT_EQ(control.edits.size(), 1u);
+    const instance::Edit& edit = control.edits[0];
+    EXPECT_THAT(edit.changes,
+                ElementsAre(core::Change{"a.text", "\"hello\""}, core::Change{"a.number", "7"},
+                            core::Change{"a.quoted", "\"7\""}, core::Change{"a.list", "[1, 2]"},
+                            core::Change{"a.equals", "\"x=y\""}));
+    EXPECT_EQ(edit.message, "why");
+    EXPECT_EQ(edit.author, "ann");
+    EXPECT_EQ(edit.if_revision, "3.41");
+    EXPECT_EQ(control.document.at("a.number"), "7");
+}
+
+TEST_F(ClientCommandsTest, SetWithOneBadPairChangesNothing) {
+    const Ran ran = umbra({"config", "set", "good=1", "tunnel=5", "[x=1"});
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, StartsWith("umbra: nothing was changed:\n  "));
+    EXPECT_THAT(control.edits, IsEmpty());
+    EXPECT_THAT(umbra({"config", "set", "novalue"}).err, HasSubstr("\"novalue\" is not KEY=VALUE"));
+    EXPECT_EQ(umbra({"config", "set", "=1"}).status, 2);
+    EXPECT_EQ(umbra({"config", "set", ""}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, UnsetRemovesValuesAndTables) {
+    EXPECT_EQ(umbra({"config", "unset", "tunnel.main", "takeover.grace_period"}).status, 0);
+    EXPECT_THAT(control.document, IsEmpty());
+    EXPECT_EQ(control.edits.size(), 1u);
+    EXPECT_EQ(umbra({"config", "unset", "tunnel.main"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, ApplySendsAFileOrStdinAndShowsTheDiff) {
+    control.next.text = "+ a = 1\n";
+    const auto file = write("site.toml", "a = 1\n");
+    const Ran ran = umbra({"config", "apply", file.string(), "--dry-run"});
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_EQ(ran.out, "+ a = 1\n");
+    EXPECT_EQ(umbra({"config", "apply", "-"}, "b = 2\n").status, 0);
+    ASSERT_EQ(control.edits.size(), 2u);
+    EXPECT_EQ(control.edits[0].document, "a = 1\n");
+    EXPECT_EQ(control.edits[0].document_name, file.string());
+    EXPECT_TRUE(control.edits[0].dry_run);
+    EXPECT_EQ(control.edits[1].document, "b = 2\n");
+    EXPECT_FALSE(control.edits[1].dry_run);
+    const Ran missing = umbra({"config", "apply", (dir / "none.toml").string()});
+    EXPECT_EQ(missing.status, 2);
+    EXPECT_THAT(missing.err, HasSubstr("none.toml"));
+}
+
+TEST_F(ClientCommandsTest, HistoryIsATable) {
+    control.entries = {{"3.42", "2026-01-01T00:00:00Z", "ann", "why", {{"a", "1"}, {"b", "2"}}}};
+    EXPECT_THAT(umbra({"config", "history"}).out,
+                HasSubstr("3.42      2026-01-01T00:00:00Z  ann     2        why\n"));
+    EXPECT_EQ(json({"config", "history", "--max", "5", "--json"}).at("history").as_array().size(),
+              1u);
+    EXPECT_EQ(control.calls.back(), "history 5");
+    EXPECT_EQ(umbra({"config", "history", "--max", "0"}).status, 2);
+}
+
+}  // namespace
+}  // namespace umbra
