@@ -1,0 +1,8 @@
+if(TARGET umbra-storage-file)
+  umbra_add_test(storage_file_test LABEL unit
+      SOURCES unit/storage_file/crc32c_test.cpp unit/storage_file/format_test.cpp
+              unit/storage_file/scan_test.cpp
+      LIBRARIES umbra_file_storage)
+  target_compile_definitions(storage_file_test PRIVATE
+      UMBRA_STORAGE_FILE_README="${PROJECT_SOURCE_DIR}/plugins/storage/file/README.md")
+endif()
