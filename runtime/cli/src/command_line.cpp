@@ -1,6 +1,7 @@
 #include "command_line.hpp"
 
 #include "commands.hpp"
+#include <umbra/config/problem.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -57,14 +58,34 @@ public:
     }
 
 private:
-    static std::string usage_error(const CLI::ParseError& e) {
+    std::string usage_error(const CLI::ParseError& e) {
+        const CLI::App& app = innermost();
+        const std::vector<const CLI::App*> commands =
+            app.get_subcommands([](auto*) { return true; });
+        const std::vector<std::string> rest = app.remaining();
+        if (!commands.empty() && !rest.empty()) {
+            if (rest.front().starts_with('-')) {
+                return "there is no option " + config::in_quotes(rest.front()) + " here";
+            }
+            std::vector<std::string> names;
+            for (const CLI::App* command : commands) names.push_back(command->get_name());
+            return "there is no command " + config::in_quotes(rest.front()) + ": " +
+                   config::suggest(rest.front(), names);
+        }
         std::string text = e.what();
-        while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+        text.erase(text.find_last_not_of(" \n") + 1);
         return text;
     }
 
+    /// The command that was being read when the line ended or stopped making sense.
+    const CLI::App& innermost() const {
+        const CLI::App* app = &app_;
+        while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+        return *app;
+    }
+
     /// "umbra config set", as far as the command line was understood.
-    std::string command_name() {
+    std::string command_name() const {
         std::string name = "umbra";
         for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
             app = app->get_subcommands().front();

@@ -31,6 +31,7 @@ TEST(UsageTest, MistakesAreTwoAndNameTheCommandToAsk) {
     const std::pair<std::vector<std::string>, const char*> mistakes[] = {
         {{}, "see umbra --help"},
         {{"nonsense"}, "see umbra --help"},
+        {{"--nonsense"}, "see umbra --help"},
         {{"config"}, "see umbra config --help"},
         {{"config", "set"}, "see umbra config set --help"},
         {{"status", "--nonsense"}, "see umbra status --help"},
@@ -46,6 +47,13 @@ TEST(UsageTest, MistakesAreTwoAndNameTheCommandToAsk) {
         EXPECT_THAT(ran.err, HasSubstr(remedy));
         EXPECT_THAT(ran.out, IsEmpty());
     }
+}
+
+TEST(UsageTest, MisspelledCommandGetsTheNearestName) {
+    EXPECT_THAT(umbra({"confg", "show"}).err,
+                StartsWith("umbra: there is no command \"confg\": did you mean \"config\"?"));
+    EXPECT_THAT(umbra({"peer", "conect"}).err, HasSubstr("did you mean \"connect\"?"));
+    EXPECT_THAT(umbra({"--vresion"}).err, HasSubstr("--vresion"));
 }
 
 TEST(UsageTest, WithoutAnAddressThePackagedSocketIsAsked) {
