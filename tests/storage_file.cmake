@@ -5,4 +5,8 @@ if(TARGET umbra-storage-file)
       LIBRARIES umbra_file_storage)
   target_compile_definitions(storage_file_test PRIVATE
       UMBRA_STORAGE_FILE_README="${PROJECT_SOURCE_DIR}/plugins/storage/file/README.md")
+
+  include(${CMAKE_CURRENT_LIST_DIR}/plugin_driver.cmake)
+  umbra_add_storage_conformance(storage_file_integration_test umbra-storage-file
+      integration/storage_file/under_test.cpp)
 endif()

@@ -1,0 +1,22 @@
+include_guard(GLOBAL)
+# Drives a plugin's shared object through the binary interface; what storages share as tests.
+add_library(umbra_plugin_driver STATIC ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/driver.cpp)
+target_include_directories(umbra_plugin_driver PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+target_link_libraries(umbra_plugin_driver PUBLIC umbra::sdk Threads::Threads ${CMAKE_DL_LIBS}
+                      PRIVATE umbra_build_options)
+
+add_executable(storage_crash_writer
+    ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/storage_crash_writer.cpp)
+target_link_libraries(storage_crash_writer PRIVATE umbra_plugin_driver umbra_build_options)
+
+# umbra_add_storage_conformance(<test> <plugin target> <source with storage_under_test()>...)
+function(umbra_add_storage_conformance test plugin)
+  umbra_add_test(${test} LABEL integration TIMEOUT 300
+      SOURCES integration/plugin/storage_conformance.cpp integration/plugin/storage_crash_test.cpp
+              ${ARGN}
+      LIBRARIES umbra_plugin_driver)
+  add_dependencies(${test} ${plugin} storage_crash_writer)
+  target_compile_definitions(${test} PRIVATE
+      UMBRA_TEST_PLUGIN="$<TARGET_FILE:${plugin}>"
+      UMBRA_TEST_CRASH_WRITER="$<TARGET_FILE:storage_crash_writer>")
+endfunction()
