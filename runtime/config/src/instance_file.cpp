@@ -211,45 +211,47 @@ private:
         check_endpoints(section, transport);
     }
 
-    /// The host takes `publish` and `respond` out of the options and hands them to the transport
-    /// when it opens it; the rest is the plugin's, and these two also where it declares them.
+    /// `publish` and `respond` are the host's, which hands them to the transport when it opens it;
+    /// a plugin that declares them as options gets them there too. The rest is the plugin's.
     void read_own_endpoints(const Section& section, const umbra_plugin* plugin,
                             TransportConfig& transport) {
         Node options;
         options.at = section.at();
         if (const Value* given = section.find("options")) options = given->node;
+        const auto text = [&](std::string_view key) {
+            const Entry* entry = options.find(key);
+            return entry == nullptr ? std::string() : entry->value.text;
+        };
+        transport.own_publish = text("publish");
+        transport.own_respond = text("respond");
+
+        Table schema{.name = "transport.options"};
         Node own;
         own.at = options.at;
-        std::vector<std::string> faults;
-        const std::vector<Key> declared =
-            plugin == nullptr ? std::vector<Key>() : option_keys(*plugin, faults);
-        const auto is_declared = [&](const std::string& key) {
-            return std::any_of(declared.begin(), declared.end(),
-                               [&](const Key& k) { return k.name == key; });
-        };
-        std::vector<Entry> rest;
-        for (Entry& entry : options.entries) {
-            const bool endpoint = entry.key == "publish" || entry.key == "respond";
-            if (endpoint) own.entries.push_back(entry);
-            if (!endpoint || is_declared(entry.key)) rest.push_back(std::move(entry));
-        }
-        options.entries = std::move(rest);
-        Table schema{.name = "transport.options"};
         for (const char* key : {"publish", "respond"}) {
+            if (plugin != nullptr && declares(*plugin, key)) continue;
             schema.keys.push_back({.name = key,
                                    .type = Type::url,
                                    .required = true,
                                    .help = "the own endpoint, for example \"tcp://0.0.0.0:7401\""});
+            if (const Entry* entry = options.find(key)) {
+                own.entries.push_back(*entry);
+                std::erase_if(options.entries, [key](const Entry& e) { return e.key == key; });
+            }
         }
-        const Section read = validate(own, schema, origin_, problems_);
-        if (read.has("publish")) transport.own_publish = read.text("publish");
-        if (read.has("respond")) transport.own_respond = read.text("respond");
+        (void)validate(own, schema, origin_, problems_);
         if (plugin == nullptr) return;
         const OptionsPlace place{.table = &options,
                                  .path = "transport.options",
                                  .at = options.at,
                                  .also = {"publish", "respond"}};
         transport.options = read_options(*plugin, place, origin_, problems_);
+    }
+
+    static bool declares(const umbra_plugin& plugin, std::string_view key) {
+        std::vector<std::string> faults;  // read_options() reports them.
+        const std::vector<Key> keys = option_keys(plugin, faults);
+        return std::any_of(keys.begin(), keys.end(), [key](const Key& k) { return k.name == key; });
     }
 
     /// All four are different places, except that any number of own ones may ask for a free port.

@@ -145,10 +145,14 @@ private:
     }
 
     void report_unknown(const Table& schema, const Node& node, const std::string& path) {
-        std::vector<std::string> known = schema.also;
+        std::vector<std::string> known;
         for (const Key& key : schema.keys) known.push_back(key.name);
         for (const Table& inner : schema.tables) known.push_back(inner.name);
+        std::vector<std::string> near = known;
+        near.insert(near.end(), schema.also.begin(), schema.also.end());
         std::sort(known.begin(), known.end());
+        std::sort(near.begin(), near.end());
+        near.erase(std::unique(near.begin(), near.end()), near.end());
         for (const Entry& entry : node.entries) {
             if (std::binary_search(known.begin(), known.end(), entry.key)) continue;
             const bool is_table = entry.value.kind == Node::Kind::table;
@@ -157,8 +161,7 @@ private:
                 is_table ? "unknown table [" + own + "]"
                          : "unknown key " + in_quotes(entry.key) + " in " + bracketed(path);
             // Schemas without keys, for example of a plugin without options, know nothing nearer.
-            std::string help =
-                known.empty() ? "nothing can be set here" : suggest(entry.key, known);
+            std::string help = near.empty() ? "nothing can be set here" : suggest(entry.key, near);
             // The value may be a secret under a misspelled key.
             const bool secret = std::any_of(schema.keys.begin(), schema.keys.end(),
                                             [](const Key& key) { return key.secret; });

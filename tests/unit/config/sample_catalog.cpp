@@ -17,6 +17,11 @@ umbra_option choice(umbra_option base) {
     return base;
 }
 
+const std::array<umbra_option, 3> zeromq_options{
+    option("publish", UMBRA_OPT_URL, nullptr, UMBRA_OPT_REQUIRED),
+    option("respond", UMBRA_OPT_URL, nullptr, UMBRA_OPT_REQUIRED),
+    ranged(option("heartbeat", UMBRA_OPT_DURATION, "\"100ms\""), "\"20ms\"", "\"10s\"")};
+
 const std::array<umbra_option, 5> gateway_options{
     option("address", UMBRA_OPT_ENDPOINT, nullptr, UMBRA_OPT_REQUIRED),
     ranged(option("links", UMBRA_OPT_INTEGER, "2"), "1", "8"),
@@ -69,7 +74,8 @@ umbra_plugin plugin(umbra_kind kind, const char* name, const umbra_option* optio
 
 SampleCatalog::SampleCatalog()
     : plugins_{
-          plugin(UMBRA_KIND_TRANSPORT, "zeromq", nullptr, 0),
+          plugin(UMBRA_KIND_TRANSPORT, "zeromq", zeromq_options.data(), zeromq_options.size()),
+          plugin(UMBRA_KIND_TRANSPORT, "bare", nullptr, 0),
           plugin(UMBRA_KIND_STORAGE, "file", nullptr, 0),
           plugin(UMBRA_KIND_PROBE, "tcp", tcp_options.data(), tcp_options.size()),
           plugin(UMBRA_KIND_PROBE, "all", all_options.data(), all_options.size()),
