@@ -21,8 +21,7 @@ Engine::Engine(Context context, Options options)
     : host_(context), options_(std::move(options)), thread_([this] { run(); }) {}
 
 Engine::~Engine() {
-    if (!stopping_)
-        submit(Reply<Done>{}, [](Engine& e, Reply<Done> reply) { e.stop(std::move(reply)); });
+    submit_always(Reply<Done>{}, [](Engine& e, auto reply) { e.stop(std::move(reply)); });
     thread_.join();
 }
 
@@ -48,7 +47,6 @@ void Engine::run() {
 }
 
 void Engine::set_up() {
-    zmq_ = zmq::context_t{1};
     zmq_.set(zmq::ctxopt::blocky, 0);
     zap_ = std::make_unique<Zap>(
         zmq_, permits_, [this] { mailbox_.wake(); }, [this] { mailbox_.wake(); });
@@ -112,7 +110,7 @@ void Engine::tear_down() {
     if (waiting_) waiting_.fail(closed);
     mailbox_.close();
     // Ends the ZAP thread; its socket is the last one, so that the context can close.
-    if (zmq_.handle() != nullptr) zmq_.shutdown();
+    zmq_.shutdown();
     zap_.reset();
     service_.reset();
     zmq_.close();
@@ -226,6 +224,7 @@ void Engine::next_event(Reply<TransportEvent> reply) {
     }
     waiting_ = std::move(reply);
     deliver();
+    if (waiting_ && broken_) waiting_.fail(*broken_);
 }
 
 void Engine::answer(std::uint64_t id, const Frames& frames, Reply<Done> reply) {

@@ -59,7 +59,8 @@ public:
         });
     }
     void next_event(Reply<TransportEvent> reply) override {
-        engine_.submit(std::move(reply), [](Engine& e, auto r) { e.next_event(std::move(r)); });
+        engine_.submit_always(std::move(reply),
+                              [](Engine& e, auto r) { e.next_event(std::move(r)); });
     }
     void answer(std::uint64_t id, Frames frames, Reply<Done> reply) override {
         engine_.submit(std::move(reply), [id, frames = std::move(frames)](Engine& e, auto r) {
@@ -87,7 +88,7 @@ public:
             });
     }
     void stop(Reply<Done> reply) override {
-        engine_.submit(std::move(reply), [](Engine& e, auto r) { e.stop(std::move(r)); });
+        engine_.submit_always(std::move(reply), [](Engine& e, auto r) { e.stop(std::move(r)); });
     }
 
 private:

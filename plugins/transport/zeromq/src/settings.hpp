@@ -65,7 +65,7 @@ constexpr Millis redial_max{1000};
 /// A link that is down for this long gets new sockets, whatever the old ones are waiting for.
 constexpr Millis redial_when_down{5000};
 /// Back-off of the refusal probe while the link is down.
-constexpr Millis probe_min{2};
+constexpr Millis probe_min{1};
 constexpr Millis probe_max{1000};
 /// How often the same REFUSED, STRANGER or overflow is told again.
 constexpr Millis repeat_interval{1000};
