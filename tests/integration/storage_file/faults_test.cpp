@@ -1,0 +1,333 @@
+// Faults of real files and real calls, seen through the shared object.
+
+#include "integration/plugin/storage_conformance.hpp"
+#include "integration/plugin/storage_driver.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <dlfcn.h>
+#include <filesystem>
+#include <fstream>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+
+/// Syncs that still succeed before one fails; negative: all succeed.
+std::atomic<int> syncs_left{-1};
+
+bool this_sync_fails() {
+    if (syncs_left < 0) return false;
+    if (syncs_left.fetch_sub(1) > 0) return false;
+    syncs_left = -1;  // one error, as the kernel reports it: once
+    errno = EIO;
+    return true;
+}
+
+}  // namespace
+
+// The plugin's calls come here, because the program comes before the C library in the search order.
+extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
+    static const auto real = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fdatasync"));
+    return this_sync_fails() ? -1 : real(fd);
+}
+extern "C" __attribute__((visibility("default"))) int fsync(int fd) {
+    static const auto real = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fsync"));
+    return this_sync_fails() ? -1 : real(fd);
+}
+
+namespace umbra::plugin_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileStorageFaults : public ::testing::Test {
+protected:
+    static const PluginFile& file() {
+        static const PluginFile file{storage_under_test().file, UMBRA_KIND_STORAGE};
+        return file;
+    }
+    Result<StorageOpened> reopen() {
+        storage_.reset();
+        storage_.emplace(file(), directory());
+        return storage_->open().get();
+    }
+    StorageDriver& storage() { return *storage_; }
+    Result<Done> append(std::uint64_t first, std::uint64_t last) {
+        return storage().append(entries_of(first, last)).get();
+    }
+    void close() { storage_.reset(); }
+    [[nodiscard]] virtual std::string directory() const { return directory_.path(); }
+    [[nodiscard]] std::string log() const { return directory() + "/config.log"; }
+
+    void flip(std::uint64_t offset) {
+        std::fstream bytes{log(), std::ios::in | std::ios::out | std::ios::binary};
+        bytes.seekg(static_cast<std::streamoff>(offset));
+        const char was = static_cast<char>(bytes.get());
+        bytes.seekp(static_cast<std::streamoff>(offset));
+        bytes.put(static_cast<char>(was ^ 1));
+    }
+
+    TemporaryDirectory directory_;
+    std::optional<StorageDriver> storage_;
+};
+
+TEST_F(FileStorageFaults, TornTailOfEveryLengthIsDroppedReportedAndWrittenOver) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 3).ok());
+    const auto before = fs::file_size(log());
+    ASSERT_TRUE(storage().append({entry_of(4, "of a modest length")}).get().ok());
+    close();
+    const auto whole = fs::file_size(log());
+    const auto copy = directory() + "/copy";
+    fs::copy_file(log(), copy);
+    for (auto size = before + 1; size < whole; ++size) {
+        fs::copy_file(copy, log(), fs::copy_options::overwrite_existing);
+        fs::resize_file(log(), size);
+        const auto opened = reopen();
+        ASSERT_TRUE(opened.ok()) << size << ": " << opened.error().message;
+        EXPECT_EQ(opened->last.seq, 3u);
+        EXPECT_EQ(opened->detail, "dropped " + std::to_string(size - before) +
+                                      " bytes of an unfinished write at the end of " + log() +
+                                      ", after entry 3");
+        EXPECT_EQ(fs::file_size(log()), before);
+        ASSERT_TRUE(append(4, 5).ok());
+        const auto again = reopen();
+        ASSERT_TRUE(again.ok());
+        EXPECT_EQ(again->last.seq, 5u);
+        EXPECT_EQ(again->detail, "");
+        EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 5));
+        close();
+    }
+}
+
+TEST_F(FileStorageFaults, DamageIsRefusedWithFileOffsetAndRemedyAndNothingIsChanged) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 1).ok());
+    const auto offset = fs::file_size(log());
+    ASSERT_TRUE(append(2, 2).ok());
+    ASSERT_TRUE(append(3, 3).ok());
+    close();
+    const auto size = fs::file_size(log());
+    flip(offset + 80);
+    const auto opened = reopen();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, Errc::data_loss);
+    EXPECT_EQ(opened.error().message,
+              log() + ": the record at offset " + std::to_string(offset) +
+                  ", after entry 1, does not match its checksum; restore a backup, or move the "
+                  "file away so that this instance fetches everything from its peer");
+    EXPECT_FALSE(append(2, 2).ok());
+    EXPECT_EQ(fs::file_size(log()), size);
+    flip(offset + 80);
+    EXPECT_TRUE(storage().open().get().ok()) << "after the repair, in the same instance";
+}
+
+TEST_F(FileStorageFaults, DamageOfTheLastRecordIsRefusedToo) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 3).ok());
+    close();
+    flip(fs::file_size(log()) - 2);
+    const auto opened = reopen();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, Errc::data_loss);
+}
+
+TEST_F(FileStorageFaults, DamageUnderARunningInstanceIsNeverReadAsContent) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 3).ok());
+    flip(32 + 76);
+    const auto read = storage().read(1, 10).get();
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().code, Errc::data_loss);
+    EXPECT_NE(read.error().message.find("offset 32"), std::string::npos) << read.error().message;
+    EXPECT_EQ(append(4, 4).error().code, Errc::data_loss);
+}
+
+TEST_F(FileStorageFaults, FailedSyncIsFinalAndNeverTriedAgain) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 2).ok());
+    syncs_left = 0;
+    const auto failed = append(3, 3);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error().code, Errc::data_loss);
+    EXPECT_EQ(failed.error().sys_errno, EIO);
+    EXPECT_NE(failed.error().message.find(log()), std::string::npos) << failed.error().message;
+    // The next sync would succeed; it must not be asked.
+    EXPECT_EQ(append(3, 3).error().code, Errc::data_loss);
+    EXPECT_EQ(append(4, 4).error().code, Errc::data_loss);
+    EXPECT_EQ(storage().truncate(1).get().error().code, Errc::data_loss);
+    EXPECT_EQ(storage().install(entry_of(9)).get().error().code, Errc::data_loss);
+    EXPECT_EQ(storage().compact(entry_of(2)).get().error().code, Errc::data_loss);
+    EXPECT_EQ(storage().read(1, 1).get().error().code, Errc::data_loss);
+    EXPECT_EQ(storage().open().get().error().code, Errc::data_loss);
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.ok()) << "by another process";
+    EXPECT_GE(opened->last.seq, 2u);
+}
+
+TEST_F(FileStorageFaults, EveryFailedSyncOfARewriteIsFinalAndLosesNothing) {
+    for (int nth = 0; nth < 2; ++nth) {
+        SCOPED_TRACE(nth);
+        const TemporaryDirectory place;
+        StorageDriver storage{file(), place.path()};
+        ASSERT_TRUE(storage.open().get().ok());
+        ASSERT_TRUE(storage.append(entries_of(1, 4)).get().ok());
+        syncs_left = nth;
+        const auto failed = storage.compact(entry_of(2)).get();
+        ASSERT_FALSE(failed.ok());
+        EXPECT_EQ(failed.error().code, Errc::data_loss) << failed.error().message;
+        EXPECT_EQ(storage.append(entries_of(5, 5)).get().error().code, Errc::data_loss);
+        ASSERT_TRUE(storage.stop().get().ok());
+        StorageDriver next{file(), place.path()};
+        const auto opened = next.open().get();
+        ASSERT_TRUE(opened.ok()) << opened.error().message;
+        EXPECT_EQ(opened->last.seq, 4u);
+    }
+}
+
+TEST_F(FileStorageFaults, FileSizeLimitIsExhaustedWithoutASignalAndUsableAfterwards) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 5).ok());
+    const auto size = fs::file_size(log());
+    rlimit was{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &was), 0);
+    const rlimit small{size + 100, was.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto full = append(6, 9);
+    const auto full_again = storage().compact(entry_of(5, std::string(5000, 's'))).get();
+    const auto length = fs::file_size(log());
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &was), 0);
+
+    ASSERT_FALSE(full.ok());
+    EXPECT_EQ(full.error().code, Errc::exhausted) << full.error().message;
+    EXPECT_EQ(full.error().sys_errno, EFBIG);
+    EXPECT_EQ(length, size) << "cut back to the last record";
+    ASSERT_FALSE(full_again.ok());
+    EXPECT_EQ(full_again.error().code, Errc::exhausted);
+    EXPECT_FALSE(fs::exists(directory() + "/config.log.new"));
+
+    EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 5));
+    ASSERT_TRUE(append(6, 7).ok()) << "there is space again";
+    ASSERT_TRUE(reopen().ok());
+    EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 7));
+}
+
+/// A file system of one mebibyte.
+class FileStorageOnASmallDisk : public FileStorageFaults {
+protected:
+    void SetUp() override {
+        ::mkdir(directory().c_str(), 0700);
+        if (::mount("none", directory().c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0)
+            GTEST_SKIP() << "may not mount";
+    }
+    void TearDown() override {
+        close();
+        ::umount2(directory().c_str(), MNT_DETACH);
+    }
+    [[nodiscard]] std::string directory() const override { return directory_.path() + "/small"; }
+};
+
+TEST_F(FileStorageOnASmallDisk, FullDiskRefusesAppendsKeepsTheLogAndRecovers) {
+    ASSERT_TRUE(reopen().ok());
+    std::ofstream ballast{directory() + "/ballast", std::ios::binary};
+    ballast << std::string(500'000, 'b');
+    ballast.close();
+    std::uint64_t last = 0;
+    for (;;) {
+        const auto answer = storage().append({entry_of(last + 1, std::string(60'000, 'e'))}).get();
+        if (!answer.ok()) {
+            EXPECT_EQ(answer.error().code, Errc::exhausted) << answer.error().message;
+            EXPECT_EQ(answer.error().sys_errno, ENOSPC);
+            break;
+        }
+        ASSERT_LT(++last, 100u);
+    }
+    ASSERT_GT(last, 3u);
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(
+            storage().append({entry_of(last + 1, std::string(60'000, 'e'))}).get().error().code,
+            Errc::exhausted);
+    EXPECT_EQ(storage().read(1, 100).get()->size(), last);
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.ok()) << "a full disk must not keep the log from being opened: "
+                             << opened.error().message;
+    EXPECT_EQ(opened->last.seq, last);
+    fs::remove(directory() + "/ballast");
+    ASSERT_TRUE(storage().append({entry_of(last + 1, std::string(60'000, 'e'))}).get().ok());
+    ASSERT_TRUE(reopen().ok());
+    EXPECT_EQ(storage().read(1, 100).get()->size(), last + 1);
+}
+
+TEST_F(FileStorageFaults, LogOfALaterVersionIsNamedAndLeftAlone) {
+    std::string header{"UMBRALOG\2\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0", 28};
+    header += std::string{"\x2b\xa9\x09\x2a", 4};
+    std::ofstream{log(), std::ios::binary} << header;
+    const auto opened = reopen();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, Errc::unsupported) << opened.error().message;
+    EXPECT_EQ(fs::file_size(log()), 32u);
+}
+
+TEST_F(FileStorageFaults, SymbolicLinkInPlaceOfTheLogIsRefused) {
+    const auto elsewhere = directory() + "/elsewhere";
+    std::ofstream{elsewhere} << "precious";
+    fs::create_symlink(elsewhere, log());
+    const auto opened = reopen();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, Errc::denied) << opened.error().message;
+    EXPECT_EQ(fs::file_size(elsewhere), 8u);
+}
+
+TEST_F(FileStorageFaults, MissingStateDirectoryIsAnErrorThatNamesIt) {
+    storage_.emplace(file(), "/nonexistent/umbra");
+    const auto opened = storage().open().get();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_NE(opened.error().message.find("/nonexistent/umbra"), std::string::npos);
+    EXPECT_EQ(opened.error().sys_errno, ENOENT);
+}
+
+TEST_F(FileStorageFaults, FilesAreForTheirOwnerOnly) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 1).ok());
+    for (const auto& entry : fs::directory_iterator{directory()}) {
+        struct stat status {};
+        ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+        EXPECT_EQ(status.st_mode & 0777u, 0600u) << entry.path();
+    }
+}
+
+TEST_F(FileStorageFaults, UnfinishedRewriteIsRemovedAtTheStart) {
+    ASSERT_TRUE(reopen().ok());
+    ASSERT_TRUE(append(1, 3).ok());
+    close();
+    std::ofstream{directory() + "/config.log.new"} << "half of a snapsho";
+    ASSERT_TRUE(reopen().ok());
+    EXPECT_FALSE(fs::exists(directory() + "/config.log.new"));
+    EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 3));
+}
+
+TEST_F(FileStorageFaults, NoDescriptorIsLeftBehind) {
+    const auto count = [] {
+        return std::distance(fs::directory_iterator{"/proc/self/fd"}, fs::directory_iterator{});
+    };
+    const auto round = [&] {
+        ASSERT_TRUE(reopen().ok());
+        ASSERT_TRUE(storage().install(entry_of(7)).get().ok());
+        ASSERT_TRUE(append(8, 9).ok());
+        ASSERT_TRUE(storage().truncate(8).get().ok());
+        close();
+    };
+    round();
+    const auto before = count();
+    for (int i = 0; i < 10; ++i) round();
+    EXPECT_EQ(count(), before);
+}
+
+}  // namespace
+}  // namespace umbra::plugin_test
