@@ -294,7 +294,7 @@ private:
             find_plugin(catalog_, UMBRA_KIND_STORAGE, section, origin_, problems_);
         if (section.has("plugin")) storage.plugin = section.text("plugin");
         if (plugin != nullptr) {
-            storage.options = section_options(*plugin, section, origin_, problems_);
+            storage.options = section_options(*plugin, schemas_, section, origin_, problems_);
         }
     }
 
@@ -320,6 +320,7 @@ private:
     const PluginCatalog& catalog_;
     const Origin& origin_;
     Problems& problems_;
+    OptionSchemas schemas_;
 };
 
 }  // namespace

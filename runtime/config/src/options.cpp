@@ -1,11 +1,11 @@
 #include "literal.hpp"
+#include "option_schema.hpp"
 #include "reader.hpp"
 #include <umbra/config/catalog.hpp>
 #include <umbra/config/options.hpp>
 
 #include <deque>
 #include <optional>
-#include <tuple>
 
 namespace umbra::config {
 
@@ -76,24 +76,26 @@ Key key_of(const umbra_option& option) {
     return key;
 }
 
+std::string literal_fault(const std::string& what, const std::string& literal, const Key& rule) {
+    if (literal.empty()) return {};
+    const auto node = parse_literal(literal);
+    if (!node) return what + literal + " is not a TOML literal";
+    const Origin origin;
+    Reader reader(origin);
+    return reader.read(rule, *node) ? std::string() : what + literal + " " + reader.fault().text;
+}
+
 /// What is wrong with the plugin's own declaration of an option; empty when nothing is.
 std::string declaration_fault(const umbra_option& option, const Key& key) {
     if (key.name.empty()) return "an option without a key";
     const std::string lead = "option " + in_quotes(key.name) + ": ";
     if (!type_of(option.type)) return lead + "unknown type " + std::to_string(option.type);
     if (key.type == Type::choice && key.choices.empty()) return lead + "no choices";
-    const Origin origin;
     const Key unlimited{.name = key.name, .type = key.type, .choices = key.choices};
-    for (const auto& [what, literal, rule] :
-         {std::tuple{"minimum ", key.min, unlimited}, std::tuple{"maximum ", key.max, unlimited},
-          std::tuple{"default ", key.def, key}}) {
-        if (literal.empty()) continue;
-        const auto node = parse_literal(literal);
-        if (!node) return lead + what + literal + " is not a TOML literal";
-        Reader reader(origin);
-        if (!reader.read(rule, *node)) return lead + what + literal + " " + reader.fault().text;
-    }
-    return {};
+    std::string fault = literal_fault("minimum ", key.min, unlimited);
+    if (fault.empty()) fault = literal_fault("maximum ", key.max, unlimited);
+    if (fault.empty()) fault = literal_fault("default ", key.def, key);
+    return fault.empty() ? fault : lead + fault;
 }
 
 /// Dotted keys of options are keys of sub-tables.
@@ -217,27 +219,45 @@ std::vector<Key> option_keys(const umbra_plugin& plugin, std::vector<std::string
     return keys;
 }
 
-OptionValues read_options(const umbra_plugin& plugin, const OptionsPlace& place,
-                          const Origin& origin, Problems& problems) {
-    std::vector<std::string> faults;
-    const std::vector<Key> keys = option_keys(plugin, faults);
-    for (const std::string& fault : faults) {
+OptionSchema option_schema(const umbra_plugin& plugin) {
+    OptionSchema schema;
+    schema.keys = option_keys(plugin, schema.faults);
+    schema.table.owner = owner_of(plugin);
+    for (const Key& key : schema.keys) add_key(schema.table, key);
+    return schema;
+}
+
+const OptionSchema& OptionSchemas::of(const umbra_plugin& plugin) {
+    const auto known = known_.find(&plugin);
+    if (known != known_.end()) return known->second;
+    return known_.emplace(&plugin, option_schema(plugin)).first->second;
+}
+
+OptionValues read_options(const umbra_plugin& plugin, const OptionSchema& schema,
+                          const OptionsPlace& place, const Origin& origin, Problems& problems) {
+    for (const std::string& fault : schema.faults) {
         problems.add(origin.problem(place.at, place.path,
                                     owner_of(plugin) + " declares its options wrongly: " + fault,
                                     "this is a fault of the plugin; report it to its author"));
     }
-    if (!faults.empty()) return {};
-    Table schema{.name = place.path, .owner = owner_of(plugin), .also = place.also};
-    for (const Key& key : keys) add_key(schema, key);
+    if (!schema.faults.empty()) return {};
     Node empty;
     empty.at = place.at;
     const Node& given = place.table == nullptr ? empty : *place.table;
-    const Section section = validate(given, schema, origin, problems);
+    const Section section = validate_at(given, schema.table, place.path, origin, problems);
     OptionReader values;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        values.add(option_at(plugin, i), keys[i].name, find_value(section, keys[i].name));
+    for (std::size_t i = 0; i < schema.keys.size(); ++i) {
+        const std::string& key = schema.keys[i].name;
+        values.add(option_at(plugin, i), key, find_value(section, key));
     }
     return values.done();
+}
+
+OptionValues read_options(const umbra_plugin& plugin, const OptionsPlace& place,
+                          const Origin& origin, Problems& problems) {
+    OptionSchema schema = option_schema(plugin);
+    schema.table.also = place.also;
+    return read_options(plugin, schema, place, origin, problems);
 }
 
 std::string sample_options(const umbra_plugin& plugin) {

@@ -23,8 +23,8 @@ const umbra_plugin* find_plugin(const PluginCatalog& catalog, umbra_kind kind,
     return nullptr;
 }
 
-OptionValues section_options(const umbra_plugin& plugin, const Section& section,
-                             const Origin& origin, Problems& problems) {
+OptionValues section_options(const umbra_plugin& plugin, OptionSchemas& schemas,
+                             const Section& section, const Origin& origin, Problems& problems) {
     OptionsPlace place;
     place.path = section.path() + ".options";
     place.at = section.at();
@@ -32,7 +32,7 @@ OptionValues section_options(const umbra_plugin& plugin, const Section& section,
         place.table = &options->node;
         place.at = options->given ? options->node.at : section.at();
     }
-    return read_options(plugin, place, origin, problems);
+    return read_options(plugin, schemas.of(plugin), place, origin, problems);
 }
 
 Key plugin_key(umbra_kind kind, std::string def) {

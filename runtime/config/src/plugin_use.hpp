@@ -1,5 +1,6 @@
 #pragma once
 
+#include "option_schema.hpp"
 #include <umbra/config/catalog.hpp>
 #include <umbra/config/options.hpp>
 #include <umbra/config/schema.hpp>
@@ -14,8 +15,9 @@ namespace umbra::config {
                                               Problems& problems);
 
 /// `options = {...}` of a section against the plugin that it names.
-[[nodiscard]] OptionValues section_options(const umbra_plugin& plugin, const Section& section,
-                                           const Origin& origin, Problems& problems);
+[[nodiscard]] OptionValues section_options(const umbra_plugin& plugin, OptionSchemas& schemas,
+                                           const Section& section, const Origin& origin,
+                                           Problems& problems);
 
 /// The two keys of every section that uses a plugin.
 [[nodiscard]] Key plugin_key(umbra_kind kind, std::string def = {});

@@ -65,6 +65,34 @@ std::string found(const Key& key, const Node& node) {
     return "the " + kind + " " + to_literal(node);
 }
 
+/// Literals that are read without a parser: most of a document are such. 18 digits always fit.
+std::optional<Node> plain_literal(std::string_view literal) {
+    constexpr std::size_t digits_max = 18;
+    Node node;
+    if (literal == "true" || literal == "false") {
+        node.kind = Node::Kind::boolean;
+        node.boolean = literal == "true";
+        return node;
+    }
+    if (literal.size() >= 2 && literal.front() == '"' && literal.back() == '"') {
+        const std::string_view text = literal.substr(1, literal.size() - 2);
+        const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+            return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+        });
+        if (!plain) return std::nullopt;
+        node.kind = Node::Kind::string;
+        node.text = text;
+        return node;
+    }
+    const bool digits =
+        !literal.empty() && literal.size() <= digits_max &&
+        std::all_of(literal.begin(), literal.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || (literal.size() > 1 && literal.front() == '0')) return std::nullopt;
+    node.kind = Node::Kind::integer;
+    for (const char c : literal) node.integer = node.integer * 10 + (c - '0');
+    return node;
+}
+
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(),
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -81,7 +109,8 @@ std::string describe(const Key& key) {
 }
 
 std::optional<Node> parse_literal(std::string_view literal) {
-    // A line end could smuggle in a second key, and a comment is no part of a value.
+    if (auto plain = plain_literal(literal)) return plain;
+    // A line end could bring in a second key.
     Problems problems;
     const auto root = parse(Source::from_text("v = " + std::string(literal), "literal"), problems);
     if (!root || root->entries.size() != 1 || root->entries.front().key != "v") return std::nullopt;

@@ -1,4 +1,5 @@
 #include "literal.hpp"
+#include "option_schema.hpp"
 #include "reader.hpp"
 #include <umbra/config/schema.hpp>
 
@@ -173,8 +174,13 @@ private:
     Problems& problems_;
 };
 
+Section validate_at(const Node& table, const Table& schema, const std::string& path,
+                    const Origin& origin, Problems& problems) {
+    return Validator(origin, problems).table(schema, &table, path, table.at);
+}
+
 Section validate(const Node& root, const Table& schema, const Origin& origin, Problems& problems) {
-    return Validator(origin, problems).table(schema, &root, schema.name, root.at);
+    return validate_at(root, schema, schema.name, origin, problems);
 }
 
 std::optional<Section> load(const std::filesystem::path& file, const Table& schema,

@@ -122,7 +122,7 @@ private:
         if (const auto* plugin =
                 find_plugin(catalog_, UMBRA_KIND_TUNNEL, section, origin_, problems_)) {
             out.plugin = section.text("plugin");
-            out.options = section_options(*plugin, section, origin_, problems_);
+            out.options = section_options(*plugin, schemas_, section, origin_, problems_);
         }
         limit(section, "mapping", mappings_max);
         limit(section, "channel", channels_max);
@@ -178,7 +178,7 @@ private:
         if (const auto* plugin =
                 find_plugin(catalog_, UMBRA_KIND_PROBE, section, origin_, problems_)) {
             out.plugin = section.text("plugin");
-            out.options = section_options(*plugin, section, origin_, problems_);
+            out.options = section_options(*plugin, schemas_, section, origin_, problems_);
         }
         return out;
     }
@@ -254,6 +254,7 @@ private:
     const PluginCatalog& catalog_;
     const Origin& origin_;
     Problems& problems_;
+    OptionSchemas schemas_;
     std::vector<Listener> listeners_;  ///< Of all tunnels: they are ports of one host.
 };
 
