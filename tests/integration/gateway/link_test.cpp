@@ -33,7 +33,7 @@ TEST_F(LinkTest, AWrongPinIsRefusedAndNamed) {
     ASSERT_TRUE(until([&] { return agent.closed && gateway.closed; }));
     EXPECT_FALSE(agent.ready);
     EXPECT_FALSE(gateway.ready);
-    EXPECT_EQ(agent.closed->why, LinkClosed::Why::handshake);
+    EXPECT_EQ(agent.closed->why, LinkClosed::Why::wrong_key);
     EXPECT_NE(agent.closed->text.find(expected), std::string::npos) << agent.closed->text;
     EXPECT_NE(agent.closed->text.find(gateway_identity.pin()), std::string::npos);
 }

@@ -171,7 +171,9 @@ void LinkImpl::shake_hands() {
     const Tls::Step step = tls_.handshake();
     // Also after a failure: the alert tells the other side why.
     const Tls::Step sent = tls_.flush();
-    if (step == Tls::Step::failed) return end(LinkClosed::Why::handshake, tls_.why());
+    if (step == Tls::Step::failed)
+        return end(tls_.wrong_key() ? LinkClosed::Why::wrong_key : LinkClosed::Why::handshake,
+                   tls_.why());
     if (step == Tls::Step::ended)
         return end(LinkClosed::Why::handshake, "closed by the other side during the TLS handshake");
     if (sent == Tls::Step::failed) return end(LinkClosed::Why::lost, tls_.why());

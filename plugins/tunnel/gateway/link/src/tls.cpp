@@ -95,8 +95,7 @@ Tls::Step Tls::outcome(int result, const char* doing) {
     if (errno_ != 0) {
         why_ += ": ";
         why_ += std::strerror(errno_);
-    } else if (!check_.found.empty() && !check_.expected.empty() &&
-               check_.found != check_.expected) {
+    } else if (wrong_key()) {
         why_ += ": the other side has the key " + check_.found + ", expected is " + check_.expected;
     } else if (const unsigned long reason = ERR_peek_error(); reason != 0) {
         const char* text = ERR_reason_error_string(reason);

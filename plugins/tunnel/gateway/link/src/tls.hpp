@@ -44,6 +44,10 @@ public:
     [[nodiscard]] std::size_t unsent() const noexcept { return out_.size() - head_; }
     [[nodiscard]] const std::string& peer_pin() const noexcept { return check_.found; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
+    /// The peer showed another key than the expected one.
+    [[nodiscard]] bool wrong_key() const noexcept {
+        return !check_.found.empty() && !check_.expected.empty() && check_.found != check_.expected;
+    }
     /// `failed` was the socket's fault, not that of what came over it.
     [[nodiscard]] bool socket_failed() const noexcept { return errno_ != 0; }
     [[nodiscard]] Result<Bytes> exporter(std::string_view label, std::size_t length) const;

@@ -69,7 +69,8 @@ struct LinkClosed {
     enum class Why {
         local,      ///< `close()` was called here.
         lost,       ///< The connection ended or broke.
-        handshake,  ///< TLS failed, or the peer's key is not the pinned one, or it took too long.
+        handshake,  ///< TLS failed, or it took too long.
+        wrong_key,  ///< The peer's key is not `LinkOptions::expected_pin`.
         protocol,   ///< The peer broke a rule or a limit; to be counted.
         silent,     ///< Nothing was heard for `dead_after`.
     };

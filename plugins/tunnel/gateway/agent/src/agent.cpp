@@ -1,0 +1,420 @@
+#include "agent.hpp"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace umbra::gateway {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+BootId random_boot() {
+    BootId boot{};
+    if (RAND_bytes(boot.data(), static_cast<int>(boot.size())) != 1)
+        throw Failure(Errc::unavailable, "no random numbers for this process's identity");
+    return boot;
+}
+
+std::vector<Member> to_wire(std::vector<umbra::Member> members) {
+    std::vector<Member> wire;
+    for (auto& member : members)
+        wire.push_back({std::move(member.node), std::move(member.incarnation)});
+    std::sort(wire.begin(), wire.end());
+    return wire;
+}
+
+/// The age of the last sign of life is no news.
+bool same_facts(RegisterView a, const RegisterView& b) {
+    a.holder_heard_ns = b.holder_heard_ns;
+    return a == b;
+}
+
+}  // namespace
+
+Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Endpoint gateway)
+    : io_(io),
+      context_(context),
+      options_(std::move(options)),
+      gateway_(std::move(gateway)),
+      boot_(random_boot()),
+      serving_(io, options_.connect_timeout,
+               {.on_denied = [this](std::string text) { on_denied(std::move(text)); },
+                .on_count =
+                    [this] {
+                        finish_drain_if_over();
+                        changed();
+                    }}),
+      drain_timer_(io),
+      report_timer_(io) {}
+
+// --- what the host asks for ----------------------------------------------------------------------
+
+void Agent::open(TunnelSpec spec, Reply<Done> reply) {
+    if (stopping_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    if (spec_) return reply.fail(Errc::conflict, "the tunnel is open already");
+    if (spec.node.empty() || spec.node.size() > name_bytes_max ||
+        spec.incarnation.size() > name_bytes_max)
+        return reply.fail(Errc::invalid, "a node needs a name of 1 to 255 bytes");
+    epoch_known_ = spec.epoch;
+    serving_.set_mappings(MappingTable(spec.mappings));
+    spec_ = std::move(spec);
+    auto made = make_uplinks();
+    if (!made) {
+        spec_.reset();
+        return reply.fail(made.error());
+    }
+    start_uplinks();
+    reply.ok();
+    changed();
+}
+
+void Agent::configure(TunnelSpec spec, Reply<Done> reply) {
+    if (!spec_) return reply.fail(Errc::conflict, "the tunnel is not open");
+    if (spec.node != spec_->node || spec.incarnation != spec_->incarnation)
+        return reply.fail(Errc::invalid, "name and incarnation of a node stay while it runs");
+    epoch_known_ = std::max(epoch_known_, spec.epoch);
+    serving_.set_mappings(MappingTable(spec.mappings));
+    spec_ = std::move(spec);
+    reply.ok();
+}
+
+template <class Message, class T>
+void Agent::ask(Message message, Reply<T> reply, std::uint64_t activates) {
+    Uplink* uplink = any_uplink();
+    if (uplink == nullptr)
+        return reply.fail(Errc::unavailable, "no link to the gateway: " + detail());
+    message.ask = next_ask_++;
+    asks_.emplace(message.ask, Ask{uplink, std::move(reply), activates});
+    uplink->send(message);
+}
+
+void Agent::claim(std::uint64_t epoch, umbra::ClaimReason reason, Reply<ClaimResult> reply) {
+    ask(msg::Claim{.ask = 0, .epoch = epoch, .reason = static_cast<ClaimReason>(reason)},
+        std::move(reply));
+}
+
+void Agent::activate(std::uint64_t epoch, Reply<Done> reply) {
+    if (epoch == 0) return reply.fail(Errc::invalid, "epoch 0 is never granted");
+    if (epoch < epoch_active_ || (view_known_ && epoch < view_.epoch))
+        return reply.fail(Errc::conflict, "epoch " + std::to_string(epoch) + " is over, " +
+                                              std::to_string(std::max(epoch_active_, view_.epoch)) +
+                                              " was granted");
+    if (any_uplink() == nullptr)
+        return reply.fail(Errc::unavailable, "no link to the gateway: " + detail());
+    if (std::exchange(draining_, false)) {
+        drain_timer_.cancel();
+        for (auto& waiting : std::exchange(drain_replies_, {}))
+            waiting.fail(Errc::conflict, "activated again before the drain was over");
+    }
+    epoch_known_ = std::max(epoch_known_, epoch);
+    epoch_active_ = epoch;
+    confirmed_ = false;
+    serving_.open_gate(epoch);
+    ask(msg::Activate{.ask = 0, .epoch = epoch}, std::move(reply), epoch);
+    changed();
+}
+
+void Agent::consent(std::uint64_t epoch, std::string successor, Reply<Done> reply) {
+    if (successor.size() > name_bytes_max)
+        return reply.fail(Errc::invalid, "the successor's name is too long");
+    ask(msg::Consent{.ask = 0, .epoch = epoch, .successor = std::move(successor)},
+        std::move(reply));
+}
+
+void Agent::set_in_sync(std::uint64_t epoch, std::uint64_t seq, std::vector<umbra::Member> members,
+                        Reply<Done> reply) {
+    const bool fits =
+        members.size() <= members_max &&
+        std::all_of(members.begin(), members.end(), [](const umbra::Member& m) {
+            return m.node.size() <= name_bytes_max && m.incarnation.size() <= name_bytes_max;
+        });
+    if (!fits) return reply.fail(Errc::invalid, "the in-sync set is too large");
+    ask(msg::InSync{.ask = 0, .epoch = epoch, .seq = seq, .members = to_wire(std::move(members))},
+        std::move(reply));
+}
+
+void Agent::drain(Duration grace, Reply<Done> reply) {
+    if (epoch_active_ != 0) {
+        if (Uplink* uplink = any_uplink(); uplink != nullptr && view_.epoch <= epoch_active_)
+            uplink->send(msg::Drain{.epoch = epoch_active_});
+        stop_serving(StatusCode::draining, "this node hands over and takes no new streams");
+    }
+    drain_replies_.push_back(std::move(reply));
+    draining_ = true;
+    if (grace <= Duration::zero()) {
+        serving_.cut_all("the tunnel is drained");
+    } else {
+        drain_timer_.expires_after(grace);
+        drain_timer_.async_wait([this](boost::system::error_code error) {
+            if (!error) serving_.cut_all("the grace period of the handover is over");
+        });
+    }
+    finish_drain_if_over();
+    changed();
+}
+
+void Agent::finish_drain_if_over() {
+    if (!draining_ || serving_.streams() > 0) return;
+    draining_ = false;
+    drain_timer_.cancel();
+    for (auto& reply : std::exchange(drain_replies_, {})) reply.ok();
+}
+
+void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
+    if (stopping_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    if (enrolment_) return reply.fail(Errc::conflict, "an enrolment is under way");
+    auto parsed = parse_invitation(invitation);
+    if (!parsed) return reply.fail(parsed.error());
+    if (!identity_) {
+        auto identity = TlsIdentity::load_or_create(context_.state_dir(), context_.instance_name(),
+                                                    Side::agent);
+        if (!identity) return reply.fail(identity.error());
+        identity_ = std::move(*identity);
+    }
+    const std::string node = spec_ ? spec_->node : std::string(context_.instance_name());
+    auto shared = std::make_shared<Reply<Done>>(std::move(reply));
+    enrolment_ = Enrolment::start(io_, gateway_, options_.connect_timeout, *identity_, *parsed,
+                                  node, [this, shared](Result<std::string> pin) {
+                                      enrolment_.reset();
+                                      if (!pin) return shared->fail(pin.error());
+                                      auto stored = store_pin(context_.state_dir(), *pin);
+                                      if (!stored) return shared->fail(stored.error());
+                                      context_.info("enrolled with the gateway " +
+                                                    to_text(gateway_) + ", its key is " + *pin);
+                                      start_uplinks();
+                                      shared->ok();
+                                      changed();
+                                  });
+}
+
+void Agent::stop() {
+    stopping_ = true;
+    stop_serving(StatusCode::draining, "this node is stopping");
+    if (enrolment_) enrolment_->stop();
+    for (auto& [number, one] : std::exchange(asks_, {}))
+        fail_ask(std::move(one), {Errc::closed, "the tunnel is stopping"});
+    for (auto& reply : std::exchange(drain_replies_, {}))
+        reply.fail(Errc::closed, "the tunnel is stopping");
+    draining_ = false;
+    serving_.cut_all("this node is stopping");
+    for (const auto& uplink : uplinks_) uplink->stop("this node is stopping");
+    drain_timer_.cancel();
+    report_timer_.cancel();
+    events_.close();
+}
+
+// --- links ---------------------------------------------------------------------------------------
+
+Result<std::string> Agent::gateway_pin() const {
+    if (options_.pin) return *options_.pin;
+    return load_pin(context_.state_dir());
+}
+
+Result<Done> Agent::make_uplinks() {
+    if (!identity_) {
+        auto identity = TlsIdentity::load_or_create(context_.state_dir(), spec_->node, Side::agent);
+        if (!identity) return identity.error();
+        identity_ = std::move(*identity);
+    }
+    for (std::int64_t i = 0; i < options_.links; ++i) {
+        uplinks_.push_back(nullptr);
+        auto& slot = uplinks_.back();
+        const std::size_t index = uplinks_.size() - 1;
+        slot = std::make_unique<Uplink>(
+            io_, Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max},
+            *identity_,
+            Uplink::Events{
+                .on_welcome = [this,
+                               index](const msg::Welcome& w) { on_welcome(*uplinks_[index], w); },
+                .on_control = [this](const ControlMessage& m) { on_control(m); },
+                .on_stream = [this](std::shared_ptr<Stream> s) { serving_.offer(std::move(s)); },
+                .on_down = [this, index] { on_down(*uplinks_[index]); },
+                .on_change = [this] { changed(); }});
+    }
+    return Done{};
+}
+
+void Agent::start_uplinks() {
+    auto pin = gateway_pin();
+    enrolled_ = pin.ok() && !pin->empty();
+    if (!pin.ok()) {
+        trouble_ = pin.error().message;
+    } else if (!enrolled_) {
+        trouble_ = "not enrolled with this gateway; run: umbra-gateway invite " +
+                   (spec_ ? spec_->node : std::string(context_.instance_name())) +
+                   " there, then: umbra tunnel enrol " + std::string(context_.object_name()) +
+                   " INVITATION here";
+    }
+    if (!enrolled_) return context_.warn(trouble_);
+    for (std::size_t i = 0; i < uplinks_.size(); ++i) {
+        uplinks_[i]->start([this, i] { return hello(i); }, *pin);
+        uplinks_[i]->kick(*pin);
+    }
+}
+
+msg::Hello Agent::hello(std::size_t index) const {
+    return {.proto = protocol_version,
+            .node = spec_->node,
+            .incarnation = spec_->incarnation,
+            .boot = boot_,
+            .epoch_known = epoch_known_,
+            .link_index = static_cast<std::uint8_t>(index),
+            .links_total = static_cast<std::uint8_t>(uplinks_.size())};
+}
+
+Uplink* Agent::any_uplink() {
+    for (const auto& uplink : uplinks_)
+        if (uplink->is_up()) return uplink.get();
+    return nullptr;
+}
+
+void Agent::on_welcome(Uplink&, const msg::Welcome& welcome) {
+    const std::uint32_t up = links_up();
+    context_.info("link to the gateway " + welcome.gateway + " (" + to_text(gateway_) +
+                  ") is up, " + std::to_string(up) + " of " + std::to_string(uplinks_.size()));
+    on_view(welcome.view);
+    if (up == 1) resume_serving();
+}
+
+/// After all links were lost: goes on serving when nobody else was granted anything meanwhile.
+void Agent::resume_serving() {
+    if (epoch_active_ == 0 || view_.epoch != epoch_active_ || view_.holder != spec_->node) return;
+    confirmed_ = false;
+    serving_.open_gate(epoch_active_);
+    ask(msg::Activate{.ask = 0, .epoch = epoch_active_}, Reply<Done>{}, epoch_active_);
+}
+
+void Agent::on_down(Uplink& uplink) {
+    std::vector<std::uint64_t> lost;
+    for (const auto& [number, one] : asks_)
+        if (one.over == &uplink) lost.push_back(number);
+    bool activation_lost = false;
+    for (const std::uint64_t number : lost) {
+        Ask one = std::move(asks_.extract(number).mapped());
+        activation_lost |= one.activates != 0 && one.activates == epoch_active_;
+        fail_ask(std::move(one), {Errc::unavailable,
+                                  "the link to the gateway broke before it "
+                                  "answered; the effect is unknown"});
+    }
+    if (links_up() == 0) {
+        confirmed_ = false;
+        serving_.close_gate(StatusCode::stale_epoch, "this node has no link to the gateway");
+    } else if (activation_lost) {
+        resume_serving();
+    }
+}
+
+// --- what the gateway says -----------------------------------------------------------------------
+
+void Agent::on_control(const ControlMessage& message) {
+    if (const auto* pushed = std::get_if<msg::Register>(&message)) {
+        on_view(pushed->view);
+    } else if (const auto* lost = std::get_if<msg::HolderLost>(&message)) {
+        view_ = lost->view;
+        view_known_ = true;
+        events_.push(event(TunnelEvent::Type::holder_lost));
+    } else if (const auto* fenced = std::get_if<msg::Fenced>(&message)) {
+        on_fenced(fenced->view, fenced->drain);
+    } else if (const auto* answer = std::get_if<msg::ClaimAnswer>(&message)) {
+        on_claim_answer(*answer);
+    } else if (const auto* activated = std::get_if<msg::Activated>(&message)) {
+        on_activated(activated->ask);
+    } else if (const auto* refused = std::get_if<msg::RefusedEpoch>(&message)) {
+        on_epoch_refused(*refused);
+    } else if (const auto* plain = std::get_if<msg::Answer>(&message)) {
+        on_answer(*plain);
+    }
+}
+
+void Agent::on_view(const RegisterView& view) {
+    if (epoch_active_ != 0 && view.epoch > epoch_active_) return on_fenced(view, draining_);
+    const bool news = !view_known_ || !same_facts(view_, view);
+    view_ = view;
+    view_known_ = true;
+    if (news) events_.push(event(TunnelEvent::Type::reg));
+}
+
+void Agent::on_fenced(const RegisterView& view, bool drain) {
+    const bool again = view_known_ && same_facts(view_, view) && epoch_active_ == 0;
+    view_ = view;
+    view_known_ = true;
+    if (again || view.epoch <= epoch_active_) return;
+    if (epoch_active_ != 0)
+        context_.warn("fenced: epoch " + std::to_string(view.epoch) + " was granted to " +
+                      view.holder + ", this node served epoch " + std::to_string(epoch_active_) +
+                      (drain ? "; its streams may end" : "; its streams are cut"));
+    stop_serving(StatusCode::stale_epoch,
+                 "epoch " + std::to_string(view.epoch) + " was granted to " + view.holder);
+    if (drain)
+        draining_ = true;
+    else
+        serving_.cut_all("fenced by epoch " + std::to_string(view.epoch));
+    finish_drain_if_over();
+    events_.push(event(TunnelEvent::Type::fenced));
+    changed();
+}
+
+void Agent::stop_serving(StatusCode code, std::string text) {
+    epoch_active_ = 0;
+    confirmed_ = false;
+    serving_.close_gate(code, std::move(text));
+}
+
+void Agent::on_claim_answer(const msg::ClaimAnswer& answer) {
+    auto found = asks_.extract(answer.ask);
+    if (found.empty()) return;
+    view_ = answer.view;
+    view_known_ = true;
+    if (auto* reply = std::get_if<Reply<ClaimResult>>(&found.mapped().reply))
+        reply->ok({answer.granted, to_host(answer.view, true), answer.text});
+}
+
+void Agent::on_activated(std::uint64_t number) {
+    auto found = asks_.extract(number);
+    if (found.empty()) return;
+    const std::uint64_t epoch = found.mapped().activates;
+    auto* reply = std::get_if<Reply<Done>>(&found.mapped().reply);
+    if (epoch == 0 || epoch != epoch_active_) {
+        if (reply != nullptr)
+            reply->fail(Errc::conflict, "fenced or drained while it was activated");
+        return;
+    }
+    confirmed_ = true;
+    context_.info("active: the gateway routes to this node under epoch " + std::to_string(epoch));
+    if (reply != nullptr) reply->ok();
+    changed();
+}
+
+void Agent::on_epoch_refused(const msg::RefusedEpoch& refused) {
+    auto found = asks_.extract(refused.ask);
+    if (found.empty()) return;
+    const std::uint64_t epoch = found.mapped().activates;
+    const std::string text = "the gateway does not route epoch " + std::to_string(epoch) +
+                             " to this node: epoch " + std::to_string(refused.view.epoch) +
+                             " is held by " +
+                             (refused.view.holder.empty() ? "nobody" : refused.view.holder);
+    if (epoch != 0 && epoch == epoch_active_ && refused.view.epoch <= epoch)
+        stop_serving(StatusCode::stale_epoch, text);
+    on_view(refused.view);
+    fail_ask(std::move(found.mapped()), {Errc::conflict, text});
+    changed();
+}
+
+void Agent::on_answer(const msg::Answer& answer) {
+    auto found = asks_.extract(answer.ask);
+    if (found.empty()) return;
+    if (auto* reply = std::get_if<Reply<Done>>(&found.mapped().reply); reply && answer.accepted)
+        reply->ok();
+    else
+        fail_ask(std::move(found.mapped()), {Errc::conflict, answer.text});
+}
+
+void Agent::fail_ask(Ask one, const Error& error) {
+    std::visit([&](auto& reply) { reply.fail(error); }, one.reply);
+}
+
+}  // namespace umbra::gateway

@@ -1,0 +1,128 @@
+#pragma once
+
+#include "enrolment.hpp"
+#include "event_queue.hpp"
+#include "options.hpp"
+#include "serving.hpp"
+#include "uplink.hpp"
+#include <umbra/gateway/link.hpp>
+#include <umbra/sdk/tunnel.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace umbra::gateway {
+
+/// The provider behind the plugin's border: links to the gateway, this node's place in the
+/// register, the streams it serves. All calls on the loop's thread; lives until the loop is empty.
+///
+/// Serving: the gate for streams is open from the moment ACTIVATE leaves, because over several
+/// links the first stream may overtake the confirmation; it takes streams of that epoch only, and
+/// closes on a higher epoch, on a drain, and while no link is up.
+class Agent {
+public:
+    Agent(boost::asio::io_context& io, Context context, AgentOptions options, Endpoint gateway);
+
+    void open(TunnelSpec spec, Reply<Done> reply);
+    void configure(TunnelSpec spec, Reply<Done> reply);
+    void claim(std::uint64_t epoch, umbra::ClaimReason reason, Reply<ClaimResult> reply);
+    void activate(std::uint64_t epoch, Reply<Done> reply);
+    void consent(std::uint64_t epoch, std::string successor, Reply<Done> reply);
+    void drain(Duration grace, Reply<Done> reply);
+    void set_in_sync(std::uint64_t epoch, std::uint64_t seq, std::vector<umbra::Member> members,
+                     Reply<Done> reply);
+    void enrol(const std::string& invitation, Reply<Done> reply);
+    void next_event(Reply<TunnelEvent> reply) { events_.ask(std::move(reply)); }
+    /// Answers everything that is open and lets the loop run empty.
+    void stop();
+
+private:
+    /// A question to the gateway that waits for its answer.
+    struct Ask {
+        Uplink* over = nullptr;  ///< Fails with it.
+        std::variant<Reply<ClaimResult>, Reply<Done>> reply;
+        std::uint64_t activates = 0;  ///< Epoch, of an ACTIVATE.
+    };
+
+    [[nodiscard]] Result<Done> make_uplinks();
+    void start_uplinks();
+    [[nodiscard]] Result<std::string> gateway_pin() const;
+    [[nodiscard]] msg::Hello hello(std::size_t index) const;
+    [[nodiscard]] Uplink* any_uplink();
+    /// Sends `message` (with a fresh ask number in it) and remembers whom to answer.
+    template <class Message, class T>
+    void ask(Message message, Reply<T> reply, std::uint64_t activates = 0);
+
+    void on_welcome(Uplink& uplink, const msg::Welcome& welcome);
+    void on_control(const ControlMessage& message);
+    void on_down(Uplink& uplink);
+    void on_view(const RegisterView& view);
+    void on_fenced(const RegisterView& view, bool drain);
+    void on_claim_answer(const msg::ClaimAnswer& answer);
+    void on_activated(std::uint64_t ask);
+    void on_epoch_refused(const msg::RefusedEpoch& refused);
+    void on_answer(const msg::Answer& answer);
+    void on_denied(std::string text);
+
+    void resume_serving();
+    void stop_serving(StatusCode code, std::string text);
+    void finish_drain_if_over();
+    void fail_ask(Ask ask, const Error& error);
+
+    [[nodiscard]] TunnelState state() const;
+    [[nodiscard]] std::string detail() const;
+    [[nodiscard]] std::uint32_t links_up() const;
+    [[nodiscard]] TunnelEvent event(TunnelEvent::Type type) const;
+    void changed();
+    void report_state();
+    void report_denied();
+
+    boost::asio::io_context& io_;
+    const Context context_;
+    const AgentOptions options_;
+    const Endpoint gateway_;
+    const BootId boot_;
+    bool stopping_ = false;
+
+    std::optional<TunnelSpec> spec_;
+    std::optional<TlsIdentity> identity_;
+    std::string trouble_;  ///< Why there are no uplinks yet.
+    bool enrolled_ = true;
+    std::vector<std::unique_ptr<Uplink>> uplinks_;
+    std::shared_ptr<Enrolment> enrolment_;
+
+    RegisterView view_;
+    bool view_known_ = false;
+    std::uint64_t epoch_known_ = 0;   ///< Highest this node has stored.
+    std::uint64_t epoch_active_ = 0;  ///< The host activated it and it was not fenced; 0 = none.
+    bool confirmed_ = false;          ///< The gateway routes `epoch_active_` to us.
+    bool draining_ = false;
+    std::vector<Reply<Done>> drain_replies_;
+
+    std::map<std::uint64_t, Ask> asks_;
+    std::uint64_t next_ask_ = 1;
+
+    EventQueue events_;
+    Serving serving_;
+    boost::asio::steady_timer drain_timer_, report_timer_;
+    bool report_armed_ = false;
+    std::uint64_t denied_ = 0;
+    std::string denied_text_;
+    TunnelState state_reported_ = TunnelState::down;
+    std::string detail_reported_;
+    std::uint32_t links_reported_ = 0;
+    std::size_t streams_reported_ = 0;
+};
+
+/// The gateway's view in the words of the SDK.
+[[nodiscard]] umbra::RegisterView to_host(const RegisterView& view, bool known);
+
+}  // namespace umbra::gateway

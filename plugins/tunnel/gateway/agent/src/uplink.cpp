@@ -1,0 +1,129 @@
+#include "uplink.hpp"
+
+#include <chrono>
+
+namespace umbra::gateway {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A link that lived shorter than this did not work: its end does not make the next retry
+/// immediate.
+constexpr Duration worked_after = 1s;
+/// The agent is more patient than the gateway: giving up a link that still works costs more than
+/// noticing late that one does not.
+constexpr int leases_until_dead = 3;
+constexpr Duration lease_default = 600ms;
+
+}  // namespace
+
+Uplink::Uplink(asio::io_context& io, Settings settings, TlsIdentity identity, Events events)
+    : io_(io),
+      settings_(std::move(settings)),
+      identity_(std::move(identity)),
+      events_(std::move(events)),
+      backoff_(settings_.reconnect_max),
+      random_(std::random_device{}()),
+      timer_(io) {}
+
+void Uplink::start(std::function<msg::Hello()> hello, std::string pin) {
+    hello_ = std::move(hello);
+    pin_ = std::move(pin);
+    if (phase_ == Phase::idle) dial();
+}
+
+void Uplink::kick(std::string pin) {
+    pin_ = std::move(pin);
+    if (phase_ != Phase::waiting) return;
+    backoff_.reset();
+    timer_.cancel();
+    dial();
+}
+
+void Uplink::stop(std::string why) {
+    phase_ = Phase::stopped;
+    timer_.cancel();
+    if (dial_) dial_->cancel();
+    if (!link_) return;
+    link_->send(msg::Bye{why});
+    link_->close(std::move(why));
+}
+
+void Uplink::dial() {
+    phase_ = Phase::dialing;
+    dial_ = Dial::start(io_, settings_.gateway, settings_.connect_timeout,
+                        [this](Result<asio::ip::tcp::socket> result) {
+                            dial_.reset();
+                            if (!result) {
+                                refused_ = false;
+                                return lost(result.error().message);
+                            }
+                            on_socket(std::move(*result));
+                        });
+}
+
+void Uplink::on_socket(asio::ip::tcp::socket socket) {
+    phase_ = Phase::greeting;
+    said_.clear();
+    link_ = Link::make(std::move(socket), identity_, {.expected_pin = pin_});
+    link_->start({.on_ready = [this] { link_->send(hello_()); },
+                  .on_control = [this](ControlMessage m) { on_control(std::move(m)); },
+                  .on_open = [this](std::shared_ptr<Stream> s) { events_.on_stream(std::move(s)); },
+                  .on_closed = [this](const LinkClosed& closed) { on_closed(closed); }});
+}
+
+void Uplink::on_control(ControlMessage message) {
+    if (const auto* bye = std::get_if<msg::Bye>(&message)) {
+        said_ = bye->text;
+    } else if (const auto* refused = std::get_if<msg::Refused>(&message)) {
+        said_ = refused->text;
+        refused_ = true;
+    } else if (const auto* welcome = std::get_if<msg::Welcome>(&message)) {
+        if (phase_ != Phase::greeting) return;
+        phase_ = Phase::up;
+        refused_ = false;
+        trouble_.clear();
+        up_since_ = boot_now();
+        const Duration lease =
+            welcome->lease_ms > 0 ? std::chrono::milliseconds(welcome->lease_ms) : lease_default;
+        const Duration ping =
+            welcome->ping_ms > 0 ? std::chrono::milliseconds(welcome->ping_ms) : lease / 4;
+        link_->admit(ping, lease * leases_until_dead, lease);
+        events_.on_welcome(*welcome);
+        events_.on_change();
+    } else if (phase_ == Phase::up) {
+        events_.on_control(std::move(message));
+    }
+}
+
+void Uplink::on_closed(const LinkClosed& closed) {
+    link_.reset();
+    if (phase_ == Phase::stopped) return;
+    const bool was_up = phase_ == Phase::up;
+    if (was_up && boot_now() - up_since_ >= worked_after) backoff_.reset();
+    // A wrong key will be wrong the next time: say so instead of "connecting".
+    if (closed.why == LinkClosed::Why::wrong_key) refused_ = true;
+    std::string why = closed.text;
+    if (!said_.empty()) why = "the gateway " + to_text(settings_.gateway) + " says: " + said_;
+    // State first: whoever is told looks.
+    phase_ = Phase::waiting;
+    if (was_up) events_.on_down();
+    lost(std::move(why));
+}
+
+void Uplink::lost(std::string why) {
+    phase_ = Phase::waiting;
+    const Duration pause = backoff_.next(static_cast<std::uint32_t>(random_()));
+    trouble_ =
+        std::move(why) + "; attempt " + std::to_string(backoff_.attempts() + 1) +
+        (pause == Duration::zero() ? " at once" : " in " + std::to_string(pause / 1ms) + " ms");
+    timer_.expires_after(pause);
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (!error && phase_ == Phase::waiting) dial();
+    });
+    events_.on_change();
+}
+
+}  // namespace umbra::gateway

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "backoff.hpp"
+#include "dial.hpp"
+#include <umbra/gateway/link.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+
+namespace umbra::gateway {
+
+/// One of the connections that the agent keeps to the gateway: dials, says Hello, and begins anew
+/// when it breaks. Belongs to the loop's thread; lives until the loop is empty.
+class Uplink {
+public:
+    struct Settings {
+        Endpoint gateway;
+        Duration connect_timeout;
+        Duration reconnect_max;
+    };
+    struct Events {
+        std::function<void(const msg::Welcome&)> on_welcome{};
+        std::function<void(ControlMessage)> on_control{};  ///< After the welcome.
+        std::function<void(std::shared_ptr<Stream>)> on_stream{};
+        std::function<void()> on_down{};    ///< After a welcome: the link is gone.
+        std::function<void()> on_change{};  ///< `is_up()`, `is_refused()` or `trouble()` changed.
+    };
+
+    Uplink(boost::asio::io_context& io, Settings settings, TlsIdentity identity, Events events);
+
+    /// Dials as soon as nothing else is under way. `hello` is said after every connect.
+    void start(std::function<msg::Hello()> hello, std::string pin);
+    /// Dials again at once if it waits, with another pin.
+    void kick(std::string pin);
+    void stop(std::string why);
+    void send(const ControlMessage& message) { link_->send(message); }
+
+    [[nodiscard]] bool is_up() const noexcept { return phase_ == Phase::up; }
+    /// The last attempt was turned away by the gateway, or by us for its key.
+    [[nodiscard]] bool is_refused() const noexcept { return refused_; }
+    /// Why it is not up, and when the next attempt is made; empty while up.
+    [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
+
+private:
+    enum class Phase { idle, dialing, greeting, up, waiting, stopped };
+
+    void dial();
+    void on_socket(boost::asio::ip::tcp::socket socket);
+    void on_control(ControlMessage message);
+    void on_closed(const LinkClosed& closed);
+    void lost(std::string why);
+
+    boost::asio::io_context& io_;
+    const Settings settings_;
+    const TlsIdentity identity_;
+    const Events events_;
+    std::function<msg::Hello()> hello_;
+    std::string pin_;
+    Phase phase_ = Phase::idle;
+    bool refused_ = false;
+    std::string said_;  ///< Last words of the gateway.
+    std::string trouble_ = "not dialed yet";
+    Backoff backoff_;
+    Instant up_since_{};
+    std::minstd_rand random_;
+    boost::asio::steady_timer timer_;
+    std::shared_ptr<Dial> dial_;
+    std::shared_ptr<Link> link_;
+};
+
+}  // namespace umbra::gateway
