@@ -2,6 +2,7 @@ umbra_add_test(config_test LABEL unit
     SOURCES
         unit/config/check_file_test.cpp
         unit/config/document_test.cpp
+        unit/config/examples_test.cpp
         unit/config/instance_file_test.cpp
         unit/config/options_test.cpp
         unit/config/problem_test.cpp
@@ -11,3 +12,4 @@ umbra_add_test(config_test LABEL unit
         unit/config/source_test.cpp
         unit/config/values_test.cpp
     LIBRARIES umbra::config)
+target_compile_definitions(config_test PRIVATE UMBRA_EXAMPLES="${PROJECT_SOURCE_DIR}/configs")
