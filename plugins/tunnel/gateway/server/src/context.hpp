@@ -1,0 +1,67 @@
+#pragma once
+
+#include "settings.hpp"
+#include <umbra/sdk/result.hpp>
+#include <umbra/sdk/time.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+namespace umbra::gateway {
+
+/// What happened since the start. Names are those of `status --json`.
+struct Counters {
+    std::uint64_t clients = 0;            ///< Accepted.
+    std::uint64_t served = 0;             ///< Got their stream.
+    std::uint64_t parked = 0;             ///< Had to wait for an active instance.
+    std::uint64_t park_timeouts = 0;      ///< Waited in vain.
+    std::uint64_t park_full = 0;          ///< Turned away, too many waited.
+    std::uint64_t park_gave_up = 0;       ///< Broke off while they waited.
+    std::uint64_t denied = 0;             ///< No mapping permits what they asked for.
+    std::uint64_t backend_failed = 0;     ///< The internal system refused or did not answer.
+    std::uint64_t over_limit = 0;         ///< Too many streams.
+    std::uint64_t bad_requests = 0;       ///< Of SOCKS5 and HTTP CONNECT.
+    std::uint64_t strangers = 0;          ///< Keys that are not enrolled.
+    std::uint64_t handshakes_failed = 0;  ///< TLS failed, or nothing was said in time.
+    std::uint64_t pending_dropped = 0;    ///< Pushed out by newer connections before they said who.
+    std::uint64_t protocol_errors = 0;
+    std::uint64_t wrong_proofs = 0;   ///< Enrolments with an invitation that does not fit.
+    std::uint64_t refused_links = 0;  ///< Enrolled, but turned away.
+    std::uint64_t claims_granted = 0;
+    std::uint64_t claims_refused = 0;
+};
+
+/// What the parts of the server share. They all live on the thread that runs `io`.
+struct Context {
+    explicit Context(Settings given) : settings(std::move(given)) {}
+
+    Settings settings;
+    boost::asio::io_context io{1};
+    /// For what waits for the disk: streams must not.
+    boost::asio::thread_pool disk{1};
+    Counters counters;
+    std::size_t parked_now = 0;
+    std::size_t requests_now = 0;  ///< Of SOCKS5 and HTTP CONNECT, being read.
+    /// The process can not go on, for example because the disk failed.
+    std::function<void(Error)> fail;
+    /// Tells every pair when the loop stood still; to be called before silence is judged.
+    std::function<void()> notice_gap;
+
+    /// Runs `work` beside the loop and `done` with its result on it; in the order of the calls.
+    template <class Work, class Done>
+    void on_disk(Work work, Done done) {
+        boost::asio::post(disk, [this, work = std::move(work), done = std::move(done)]() mutable {
+            boost::asio::post(io, [done = std::move(done), result = work()]() mutable {
+                done(std::move(result));
+            });
+        });
+    }
+};
+
+}  // namespace umbra::gateway

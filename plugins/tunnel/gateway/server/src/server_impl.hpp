@@ -1,0 +1,71 @@
+#pragma once
+
+#include "context.hpp"
+#include "door.hpp"
+#include "pair.hpp"
+#include "reception.hpp"
+#include "roster.hpp"
+#include "server.hpp"
+#include <umbra/base/http_server.hpp>
+#include <umbra/gateway/identity.hpp>
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace umbra::gateway {
+
+class Server::Impl {
+public:
+    explicit Impl(Settings settings);
+    ~Impl();
+
+    Result<Done> open();
+    Result<Done> run();
+
+private:
+    using Edit = std::function<Result<Done>(Roster&)>;
+    using Edited = std::function<void(Result<Done>)>;
+
+    Result<Done> read_state();
+    Result<Done> open_doors();
+    Result<Done> open_admin();
+    Result<Pair*> pair(const std::string& name);
+    Result<Done> add_door(const std::string& what, const config::Endpoint& address,
+                          Door::OnSocket on_socket);
+    void change(Edit edit, Edited done);
+    void change_next();
+    void tick();
+    void notice_gap();
+    void stop();
+
+    void admin(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_invite(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_remove(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_admit(const base::HttpRequest& request, const base::Responder& answer);
+    [[nodiscard]] std::string status() const;
+
+    Context context_;
+    std::optional<TlsIdentity> identity_;
+    Roster roster_;
+    std::deque<std::pair<Edit, Edited>> changes_;
+    bool changing_ = false;
+    std::map<std::string, std::unique_ptr<Pair>> pairs_;
+    std::unique_ptr<Reception> reception_;
+    std::map<std::string, std::unique_ptr<Door>> doors_;  ///< By what they are: "listener crm".
+    std::optional<base::HttpServer> admin_;
+    boost::asio::signal_set signals_;
+    boost::asio::steady_timer ticker_;
+    Instant started_;
+    Instant last_turn_;
+    int lock_ = -1;
+    std::optional<Error> failure_;
+};
+
+}  // namespace umbra::gateway

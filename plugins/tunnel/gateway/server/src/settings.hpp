@@ -1,0 +1,48 @@
+#pragma once
+
+#include <umbra/config/problem.hpp>
+#include <umbra/config/values.hpp>
+#include <umbra/sdk/time.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace umbra::gateway {
+
+inline constexpr const char* default_pair = "default";
+inline constexpr const char* default_admin = "unix:/run/umbra-gateway/admin.sock";
+
+/// A port for one virtual host.
+struct ListenerSettings {
+    std::string name;
+    config::Endpoint address;
+    config::Endpoint virtual_at;
+    std::string pair;
+};
+
+/// gateway.toml, validated.
+struct Settings {
+    std::string name;
+    std::filesystem::path data_dir;
+    config::Endpoint listen;  ///< Agents.
+    std::optional<config::Endpoint> socks5;
+    std::optional<config::Endpoint> http_connect;
+    Duration park_time{};
+    std::size_t park_clients = 0;
+    Duration lease{};
+    std::string admin;  ///< "unix:/path"
+    std::vector<ListenerSettings> listeners;
+};
+
+struct SettingsLoad {
+    std::optional<Settings> settings;  ///< Only if there is no problem at all.
+    config::Problems problems;
+};
+
+/// Reads a gateway file and reports all its mistakes at once.
+[[nodiscard]] SettingsLoad load_settings(const std::filesystem::path& file);
+
+}  // namespace umbra::gateway

@@ -1,0 +1,179 @@
+// The part of a pair that deals with clients: routing, streams and parking.
+#include "pair.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <sys/socket.h>
+
+namespace umbra::gateway {
+
+namespace {
+
+constexpr std::string_view room = "gateway";
+constexpr unsigned attempts_max = 16;
+/// Parked clients that are let go in one turn of the loop.
+constexpr std::size_t release_batch = 64;
+
+/// Whether the open stream never began, so that the client can be sent elsewhere.
+bool may_try_again(StatusCode code) {
+    return code == StatusCode::stale_epoch || code == StatusCode::draining;
+}
+
+}  // namespace
+
+std::shared_ptr<Link> Pair::route() const {
+    if (!active_) return nullptr;
+    const auto found = nodes_.find(active_->node);
+    if (found == nodes_.end() || found->second.boot != active_->boot) return nullptr;
+    std::shared_ptr<Link> best;
+    Instant heard{};
+    for (const auto& session : found->second.sessions) {
+        const auto& link = session->link;
+        heard = std::max(heard, link->last_heard());
+        if (!link->is_open() || link->streams() >= streams_per_link_max) continue;
+        const auto load = [](const Link& one) {
+            return std::pair(one.unsent() / (64 * 1024), one.streams());
+        };
+        if (!best || load(*link) < load(*best)) best = link;
+    }
+    // A silent node is most likely dead; who is sent there waits longer than who is parked.
+    if (best && boot_now() - heard >= context_.settings.lease) return nullptr;
+    return best;
+}
+
+void Pair::serve(std::shared_ptr<Client> client) {
+    client->deadline = boot_now() + context_.settings.park_time;
+    // First come, first served: nobody overtakes those who wait.
+    const bool queue = std::ranges::any_of(
+        parked_, [&](const auto& other) { return other->not_before <= activations_; });
+    if (!queue) {
+        if (const auto link = route()) return open_stream(client, link);
+    }
+    park(client, false);
+}
+
+void Pair::open_stream(const std::shared_ptr<Client>& client, const std::shared_ptr<Link>& link) {
+    ++client->attempts;
+    auto opened =
+        link->open(OpenRequest{active_->epoch, client->host, client->port, client->address});
+    if (!opened) {
+        ++context_.counters.over_limit;
+        return turn_away(*client, StatusCode::limit);
+    }
+    auto stream = std::move(opened).value();
+    Stream::Events events;
+    events.on_status = [this, client, weak = std::weak_ptr(stream)](const OpenStatus& status) {
+        if (const auto still = weak.lock()) on_status(client, still, status);
+    };
+    events.on_closed = [this, client, attempt = client->attempts](StreamEnd, const std::string&) {
+        // Before the far side said yes, nothing of the client has gone anywhere.
+        if (!client->settled && !client->parked && client->attempts == attempt) park(client, true);
+    };
+    stream->listen(std::move(events));
+}
+
+void Pair::on_status(const std::shared_ptr<Client>& client, const std::shared_ptr<Stream>& stream,
+                     const OpenStatus& status) {
+    auto& counters = context_.counters;
+    if (status.code == StatusCode::ok) {
+        client->settled = true;
+        ++counters.served;
+        if (client->answer) {
+            const auto answer = client->answer(StatusCode::ok);
+            (void)::send(client->socket.native_handle(), answer.data(), answer.size(),
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        }
+        return stream->attach(std::move(client->socket));
+    }
+    if (may_try_again(status.code)) {
+        client->not_before = activations_ + 1;
+        return park(client, true);
+    }
+    if (status.code == StatusCode::denied)
+        ++counters.denied;
+    else if (status.code == StatusCode::limit)
+        ++counters.over_limit;
+    else
+        ++counters.backend_failed;
+    if (auto more = denied_log_.pass(boot_now()))
+        base::info(room, "pair {}: {} wanted {}:{}: {}, {} ({} more like it)", name_,
+                   client->address, client->host, client->port, name_of(status.code), status.text,
+                   *more);
+    turn_away(*client, status.code);
+}
+
+// --- parking ------------------------------------------------------------------------------------
+
+void Pair::park(const std::shared_ptr<Client>& client, bool again) {
+    auto& counters = context_.counters;
+    const auto refuse = [&](std::uint64_t& counter) {
+        ++counter;
+        turn_away(*client, StatusCode::timeout);
+    };
+    if (context_.parked_now >= context_.settings.park_clients) return refuse(counters.park_full);
+    if (boot_now() >= client->deadline || client->attempts >= attempts_max)
+        return refuse(counters.park_timeouts);
+    client->parked = true;
+    ++context_.parked_now;
+    if (!again) ++counters.parked;
+    // Who was on its way already stands before who only arrives.
+    again ? parked_.push_front(client) : parked_.push_back(client);
+    client->socket.async_wait(
+        boost::asio::ip::tcp::socket::wait_error,
+        [this, weak = std::weak_ptr(client)](boost::system::error_code error) {
+            const auto gone = weak.lock();
+            if (error || !gone || !gone->parked) return;
+            ++context_.counters.park_gave_up;
+            unpark(*gone);
+            std::erase(parked_, gone);
+            gone->settled = true;
+            abort_connection(gone->socket);
+        });
+    if (again && client->not_before <= activations_ && route()) release_parked();
+}
+
+void Pair::unpark(Client& client) {
+    client.parked = false;
+    --context_.parked_now;
+    boost::system::error_code ignored;
+    client.socket.cancel(ignored);
+}
+
+void Pair::release_parked() {
+    if (releasing_) return;
+    releasing_ = true;
+    // Not at once: the message that made it possible leaves first, in one go with the streams.
+    boost::asio::post(context_.io, [this] {
+        releasing_ = false;
+        for (std::size_t released = 0; released < release_batch; ++released) {
+            const auto next = std::ranges::find_if(
+                parked_, [&](const auto& one) { return one->not_before <= activations_; });
+            const auto link = next == parked_.end() ? nullptr : route();
+            if (!link) return;
+            const auto client = *next;
+            parked_.erase(next);
+            unpark(*client);
+            open_stream(client, link);
+        }
+        release_parked();
+    });
+}
+
+void Pair::tick() {
+    const auto now = boot_now();
+    std::vector<std::shared_ptr<Client>> late;
+    std::erase_if(parked_, [&](const std::shared_ptr<Client>& client) {
+        if (now < client->deadline) return false;
+        late.push_back(client);
+        return true;
+    });
+    for (const auto& client : late) {
+        unpark(*client);
+        ++context_.counters.park_timeouts;
+        turn_away(*client, StatusCode::timeout);
+    }
+    if (!parked_.empty() && route()) release_parked();
+}
+
+}  // namespace umbra::gateway
