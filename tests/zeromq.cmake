@@ -15,3 +15,12 @@ if(TARGET umbra-transport-zeromq AND TARGET umbra_host)
   target_compile_definitions(zeromq_test PRIVATE
       UMBRA_ZEROMQ_CHILD="$<TARGET_FILE:zeromq_child>")
 endif()
+if(TARGET umbra_zeromq)
+  umbra_add_test(zeromq_unit_test LABEL unit
+      SOURCES unit/transport/zeromq/authentication_test.cpp
+              unit/transport/zeromq/events_test.cpp
+              unit/transport/zeromq/permits_test.cpp
+              unit/transport/zeromq/probe_test.cpp
+              unit/transport/zeromq/wire_test.cpp
+      LIBRARIES umbra_zeromq)
+endif()

@@ -1,7 +1,9 @@
 #include "integration/transport/zeromq_side.hpp"
 
 #include <fstream>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace umbra::test {
 namespace {
@@ -180,6 +182,30 @@ TEST_F(ZeroMqPair, StopEndsEverythingThatIsOpen) {
         EXPECT_FALSE((*slot)->ok());
     }
     EXPECT_TRUE(introduction->has_value());
+}
+
+TEST_F(ZeroMqPair, AFaultClosesEverythingAndSaysWhy) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const int lowest_free = ::dup(0);
+    ASSERT_GE(lowest_free, 0);
+    ::close(lowest_free);
+    // No descriptor is left for the sockets to another peer.
+    const rlimit none{static_cast<rlim_t>(lowest_free), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    a.spec.peer_respond = "tcp://127.0.0.1:1";
+    const auto failed = a.reconfigure();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error().code, Errc::exhausted) << failed.error().message;
+    EXPECT_TRUE(a.wait_for(Type::link_lost));
+    EXPECT_TRUE(b.wait_for(Type::refused));  // nobody is left half open
+    const auto answer = a.finish(a.ask({"hello"}));
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().code, Errc::exhausted) << answer.error().message;
+    EXPECT_FALSE(a.publish({"hello"}).ok());
+    a.stop();
 }
 
 // --- one side alone

@@ -169,7 +169,7 @@ void Engine::open(TransportSpec spec, Reply<TransportOpened> reply) {
     }
     spec_ = std::move(spec);
     is_open_ = true;
-    dial_peer();
+    if (!try_dial_peer(reply)) return;
     reply.ok({own_.public_key, service_->publish_endpoint(), service_->respond_endpoint()});
 }
 
@@ -192,8 +192,9 @@ void Engine::reconfigure(TransportSpec spec, Reply<Done> reply) {
     const bool other_key = spec_.peer_identity != before.peer_identity;
     if (other_key && !before.peer_identity.empty()) service_->on_peer_revoked(before.peer_identity);
     if (other_key || spec_.peer_publish != before.peer_publish ||
-        spec_.peer_respond != before.peer_respond)
-        dial_peer();
+        spec_.peer_respond != before.peer_respond) {
+        if (!try_dial_peer(reply)) return;
+    }
     reply.ok();
 }
 
@@ -203,6 +204,21 @@ void Engine::dial_peer() {
         zmq_, own_, options_,
         PeerAddress{spec_.peer_publish, spec_.peer_respond, spec_.peer_identity},
         [this](TransportEvent event) { emit(std::move(event)); }, [this] { mailbox_.wake(); });
+}
+
+template <class T>
+bool Engine::try_dial_peer(Reply<T>& reply) {
+    try {
+        dial_peer();
+        return true;
+    } catch (const std::exception& failure) {
+        const Error error{
+            Errc::exhausted,
+            std::string{"the transport closed itself, it cannot dial the peer: "} + failure.what()};
+        reply.fail(error);
+        break_off(error);
+        return false;
+    }
 }
 
 void Engine::publish(const Frames& frames, Reply<Done> reply) {

@@ -84,6 +84,9 @@ private:
 
     [[nodiscard]] Result<Done> check(const TransportSpec& spec) const;
     void dial_peer();
+    /// False when it failed: the reply is answered and everything closed.
+    template <class T>
+    [[nodiscard]] bool try_dial_peer(Reply<T>& reply);
     bool emit(TransportEvent event);
     void deliver();
     void report(TimePoint now);

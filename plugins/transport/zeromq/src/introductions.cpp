@@ -23,10 +23,17 @@ void Introductions::add(zmq::context_t& context, const Options& options, const s
         reply.fail(Errc::exhausted,
                    std::to_string(introductions_max) + " introductions are under way already");
     } else {
-        open_.push_back({Dialer{context, zmq::socket_type::dealer, pair.value(), server_identity,
-                                options, respond},
-                         {},
-                         "no connection to " + respond});
+        try {
+            open_.push_back({Dialer{context, zmq::socket_type::dealer, pair.value(),
+                                    server_identity, options, respond},
+                             {},
+                             "no connection to " + respond});
+        } catch (const zmq::error_t& failure) {
+            reply.fail({Errc::exhausted,
+                        std::string{"cannot dial "} + respond + ": " + failure.what(),
+                        failure.num()});
+            return;
+        }
         open_.back().question.add(std::move(frames), std::move(reply),
                                   Clock::now() + introduction_default);
     }

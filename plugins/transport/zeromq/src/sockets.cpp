@@ -147,14 +147,15 @@ Dialer::Dialer(zmq::context_t& context, zmq::socket_type type, KeyPair own, std:
 }
 
 void Dialer::dial() {
-    monitor_.reset();
-    socket_ = std::make_unique<zmq::socket_t>(context_, type_);
-    set_limits(*socket_, options_);
-    make_client(*socket_, own_, server_key_, options_);
-    socket_->set(zmq::sockopt::ipv6, endpoint_.find('[') != std::string::npos);
-    if (type_ == zmq::socket_type::sub) socket_->set(zmq::sockopt::subscribe, "");
-    monitor_ = std::make_unique<Monitor>(context_, *socket_, dialer_events);
-    socket_->connect(endpoint_);
+    auto socket = std::make_unique<zmq::socket_t>(context_, type_);
+    set_limits(*socket, options_);
+    make_client(*socket, own_, server_key_, options_);
+    socket->set(zmq::sockopt::ipv6, endpoint_.find('[') != std::string::npos);
+    if (type_ == zmq::socket_type::sub) socket->set(zmq::sockopt::subscribe, "");
+    auto monitor = std::make_unique<Monitor>(context_, *socket, dialer_events);
+    socket->connect(endpoint_);
+    monitor_ = std::move(monitor);  // the old one ends before its socket
+    socket_ = std::move(socket);
     up_ = false;
     redial_at_ = Clock::now() + redial_when_down;
 }
@@ -164,7 +165,12 @@ std::vector<LinkChange> Dialer::step(TimePoint now) {
     while (const auto event = monitor_->next()) {
         if (auto change = on_event(*event, now)) changes.push_back(std::move(*change));
     }
-    if (!up_ && now >= redial_at_) dial();
+    if (up_ || now < redial_at_) return changes;
+    try {
+        dial();
+    } catch (const zmq::error_t&) {
+        redial_at_ = now + redial_max;  // out of descriptors, most likely: the old socket stays
+    }
     return changes;
 }
 
