@@ -22,6 +22,9 @@ public:
     /// an errno makes it fail.
     std::function<int(int)> fault = [](int) { return 0; };
 
+    /// Writes reach the disk at once, unasked, as they may at any time; what is cut off does not.
+    bool writes_back_at_once = false;
+
     [[nodiscard]] int calls() const { return calls_; }
 
     /// Everything that is open is closed, and what was not synced is left to chance.
@@ -81,6 +84,7 @@ public:
         }
         if (current.size() < offset + bytes.size()) current.resize(offset + bytes.size());
         current.replace(offset, bytes.size(), bytes);
+        if (writes_back_at_once) descriptors_.at(fd)->durable = current;
         return static_cast<std::int64_t>(bytes.size());
     }
     int truncate(int fd, std::uint64_t size) override {

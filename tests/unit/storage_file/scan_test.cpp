@@ -166,6 +166,18 @@ TEST(Scan, UnwrittenSectorInABatchThatWasDurableIsDamage) {
     }
 }
 
+TEST(Scan, UnwrittenSectorInWhatTheFileBeganWithIsDamage) {
+    // Nothing behind it says that it was durable; that the file is in its place does.
+    const Log log{entry_of(9, std::string(2000, 's'))};
+    for (std::size_t sector = 512; sector < 2048; sector += 512) {
+        auto hole = log.bytes;
+        hole.replace(sector, 512, 512, '\0');
+        const auto scanned = scan_bytes(hole);
+        ASSERT_FALSE(scanned.ok()) << sector;
+        EXPECT_EQ(scanned.error().code, Errc::data_loss);
+    }
+}
+
 TEST(Scan, ProofOfDurabilityIsFoundFarBehindTheDamage) {
     Log log;
     log.batch({std::string(2000, 'a')});
