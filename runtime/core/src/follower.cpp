@@ -35,6 +35,8 @@ void Node::drive_following() {
             }
             return;
         case Following::greeting:
+            greet();
+            return;
         case Following::fetching:
             fetch();
             return;
@@ -77,10 +79,10 @@ void Node::on_reply(const wire::HelloReply& answer) {
         persistent_.epoch = answer.epoch;
         persist();
     }
+    follow_version_ = persist_version_;
     common_seq_ = std::min(answer.common_seq, log_.last().revision.seq);
     if (answer.snapshot || common_seq_ < log_.base().revision.seq) {
-        following_ = Following::snapshotting;
-        snapshot_in_.clear();
+        begin_snapshot();
     } else {
         following_ = Following::fetching;
     }
@@ -97,8 +99,7 @@ void Node::fetch() {
 void Node::on_reply(const wire::FetchReply& answer) {
     if (following_ != Following::fetching) return;
     if (answer.mismatch) {
-        following_ = Following::snapshotting;
-        snapshot_in_.clear();
+        begin_snapshot();
         return;
     }
     if (common_seq_ < log_.last().revision.seq) {
@@ -110,18 +111,14 @@ void Node::on_reply(const wire::FetchReply& answer) {
             ++common_seq_;
             ++same;
         }
-        if (common_seq_ < log_.last().revision.seq) {
-            auto cut = log_.truncate(common_seq_);
-            explain(std::to_string(cut.size()) + " entries after revision " +
-                    to_string(log_.last().revision) + " are not in the log of " + peer_name() +
-                    "; they are saved and cut");
-            alert("divergence", false,
-                  "edits of this instance that the master does not have were saved under "
-                  "divergence/");
-            emit(effect::Truncate{store_op(log_.last()), common_seq_, std::move(cut)});
+        // An answer is bounded in size: one that ends without a difference proves no fork yet.
+        if (same == answer.bodies.size() && same != 0) return;
+        if (common_seq_ < log_.last().revision.seq) cut_fork();
+        if (!take_bodies(
+                {answer.bodies.begin() + static_cast<std::ptrdiff_t>(same), answer.bodies.end()})) {
+            start_over(follow_retry);
+            return;
         }
-        take_bodies(
-            {answer.bodies.begin() + static_cast<std::ptrdiff_t>(same), answer.bodies.end()});
     } else if (!take_bodies(answer.bodies)) {
         start_over(follow_retry);
         return;
@@ -132,6 +129,23 @@ void Node::on_reply(const wire::FetchReply& answer) {
         following_ = Following::following;
         next_report_ = now_;
     }
+}
+
+/// Cuts what is after `common_seq_`; the shell saves it first.
+void Node::cut_fork() {
+    auto cut = log_.truncate(common_seq_);
+    explain(std::to_string(cut.size()) + " entries after revision " +
+            to_string(log_.last().revision) + " are not in the log of " + peer_name() +
+            "; they are saved and cut");
+    alert("divergence", false,
+          "edits of this instance that the master does not have were saved under divergence/");
+    withdraw_durable(common_seq_, log_.last());
+    emit(effect::Truncate{store_op(log_.last()), common_seq_, std::move(cut)});
+}
+
+void Node::begin_snapshot() {
+    following_ = Following::snapshotting;
+    snapshot_in_.clear();
 }
 
 bool Node::take_bodies(const std::vector<std::string>& bodies) {
@@ -153,9 +167,16 @@ bool Node::take_bodies(const std::vector<std::string>& bodies) {
 
 void Node::on_reply(const wire::SnapshotReply& answer) {
     if (following_ != Following::snapshotting) return;
+    if (snapshot_in_.empty()) {
+        snapshot_in_position_ = answer.position;
+        snapshot_in_total_ = answer.total;
+    }
+    // Chunks of another snapshot do not complete this one.
+    const bool other =
+        answer.position != snapshot_in_position_ || answer.total != snapshot_in_total_;
     const bool nothing = answer.chunk.empty() && snapshot_in_.size() < answer.total;
     snapshot_in_ += answer.chunk;
-    if (nothing || snapshot_in_.size() > answer.total) {
+    if (other || nothing || snapshot_in_.size() > answer.total) {
         start_over(follow_retry);
         return;
     }
@@ -167,6 +188,7 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
         return;
     }
     auto saved = log_.truncate(log_.base().revision.seq);
+    withdraw_durable(0, Position{});
     log_.install(answer.position, *document);
     const std::uint64_t op = store_op(answer.position);
     emit(effect::Install{op, answer.position, std::move(*document), std::move(saved)});
@@ -175,6 +197,8 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
 }
 
 void Node::report() {
+    // Nothing is said under an epoch that is not on disk, nor about a log that is being replaced.
+    if (persisted_ < follow_version_ || log_.position_at(durable_.revision.seq) != durable_) return;
     next_report_ = now_ + settings_.check_interval;
     reported_ = durable_;
     wire::Report told;
@@ -231,9 +255,8 @@ void Node::on_published(const wire::Beacon& beacon) {
         alert("drift", true,
               "the configuration differs from that of " + peer_name() +
                   " at the same revision; it is fetched anew");
-        following_ = Following::snapshotting;
+        begin_snapshot();
         follow_ask_.reset();
-        snapshot_in_.clear();
         in_sync_with_master_ = false;
     } else if (beacon.last == log_.last()) {
         clear_alert("drift");

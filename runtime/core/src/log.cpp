@@ -20,6 +20,7 @@ std::string encode(const Entry& entry) { return Writer{}(entry).take(); }
 std::optional<Entry> decode_entry(std::string_view body) {
     Entry entry;
     Reader reader{body};
+    if (body.size() > Log::entry_bytes_max) return std::nullopt;
     reader(entry);
     if (!reader.finished() || entry.changes.size() > Log::changes_max) return std::nullopt;
     return entry;
@@ -39,7 +40,9 @@ std::optional<Document> decode_document(std::string_view body) {
     if (!reader.finished()) return std::nullopt;
     Document document;
     for (auto& change : list) {
-        if (!change.literal) return std::nullopt;
+        // Sorted and without repetition, as `encode` writes it: one document has one encoding.
+        const bool follows = document.empty() || document.rbegin()->first < change.key;
+        if (!change.literal || !follows) return std::nullopt;
         document.emplace_hint(document.end(), std::move(change.key), std::move(*change.literal));
     }
     return document;

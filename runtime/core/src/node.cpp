@@ -53,6 +53,8 @@ Node::Node(Settings settings, Persistent persistent, Log log, Instant now)
       now_(now),
       started_(now),
       watch_(settings_.check_interval) {
+    // The log may have reached the disk before the epoch under which it grew.
+    persistent_.epoch = std::max(persistent_.epoch, log_.last().revision.epoch);
     reported_ = durable_;
 }
 
@@ -88,6 +90,7 @@ void Node::housekeeping() {
         publish_beacon();
     } else {
         drive_following();
+        note_idle_peer();
         consider_takeover();
     }
     refresh_pong();
@@ -173,15 +176,27 @@ void Node::persist() {
 }
 
 void Node::on(const fact::Persisted& fact) {
-    if (grant_ && fact.version >= grant_->persist_version) {
-        const Grant grant = *std::exchange(grant_, std::nullopt);
-        become_master(grant);
+    persisted_ = std::max(persisted_, fact.version);
+    if (!grant_ || fact.version < grant_->persist_version) return;
+    const Grant grant = *std::exchange(grant_, std::nullopt);
+    become_master(grant);
+    // While the epoch went to disk the register may have moved on.
+    if (const Tunnel* tunnel = arbiter(); tunnel != nullptr && tunnel->view.known) {
+        obey_higher_epoch(tunnel->view);
     }
 }
 
 std::uint64_t Node::store_op(const Position& after) {
     storing_.push_back({++last_op_, after});
     return last_op_;
+}
+
+/// Nothing after `seq` counts as durable any more; what is on its way to disk ends at `at`.
+void Node::withdraw_durable(std::uint64_t seq, const Position& at) {
+    if (durable_.revision.seq > seq) durable_ = at;
+    for (auto& op : storing_) {
+        if (op.after.revision.seq > seq) op.after = at;
+    }
 }
 
 void Node::on(const fact::Stored& fact) {
@@ -200,6 +215,7 @@ void Node::on(const fact::Stored& fact) {
 void Node::on(const fact::LoopWasLate& fact) { watch_.was_late(now_, fact.gap); }
 
 void Node::on(const fact::Paired& fact) {
+    pairing_known_ = true;
     if (paired_ == fact.paired) return;
     paired_ = fact.paired;
     watch_.reset(now_);
@@ -221,7 +237,7 @@ void Node::on(const fact::LinkWasLost&) {
 
 void Node::on(const fact::PeerRefused& fact) {
     if (!paired_) return;
-    if (!watch_.is_refused()) {
+    if (!watch_.is_refused(now_)) {
         next_claim_ = now_;
         if (role() == Role::shadow) {
             explain("connection to " + peer_name() + " was refused (" + fact.detail + ")");
@@ -387,6 +403,8 @@ void Node::on(const fact::StopRequested&) {
         return;
     }
     stopping_ = true;
+    // A handover under way, or streams that may still end, are waited for; their end stops.
+    if (handover_ || draining_) return;
     if (role() == Role::master && serving_ != 0 && !handover_obstacle()) {
         begin_handover(std::nullopt, "this instance was asked to stop");
         return;

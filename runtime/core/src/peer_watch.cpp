@@ -19,7 +19,7 @@ bool PeerWatch::answered(Instant now, AskId ask, Duration rtt) {
     asked_.reset();
     heard_ = now;
     rtt_ = rtt;
-    refused_ = false;
+    refused_.reset();
     if (suspected_) ++cleared_;
     suspected_.reset();
     return true;
@@ -33,7 +33,7 @@ bool PeerWatch::failed(Instant now, AskId ask) {
 }
 
 void PeerWatch::refused(Instant now) {
-    refused_ = true;
+    refused_ = now;
     suspect(now);
 }
 

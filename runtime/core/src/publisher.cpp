@@ -41,18 +41,13 @@ void Node::on(const fact::EditRequested& fact) {
             settings_.node + " is the shadow and does not edit; edit on the master " + peer_name());
         return;
     }
+    if (const auto obstacle = edit_obstacle(fact)) {
+        reply(fact.request, Verdict::refused, *obstacle);
+        return;
+    }
     if (const auto known = log_.find_op(fact.edit.op_id); known && !fact.edit.op_id.empty()) {
-        reply(fact.request, Verdict::done, "this edit was applied before", *known);
-        return;
-    }
-    if (serving_ == 0) {
-        reply(fact.request, Verdict::refused,
-              settings_.node + " is not sure yet that it is the master; try again in a moment");
-        return;
-    }
-    if (handover_) {
-        reply(fact.request, Verdict::refused,
-              "a handover to " + peer_name() + " is under way; try again on the new master");
+        // Being in this log says nothing yet about the other instance.
+        await_commit(fact.request, *known, true);
         return;
     }
     if (fact.if_revision && *fact.if_revision != log_.last().revision) {
@@ -61,16 +56,41 @@ void Node::on(const fact::EditRequested& fact) {
                   to_string(*fact.if_revision) + "; look at the difference and try again");
         return;
     }
-    if (pending_.size() >= pending_edits_max) {
-        reply(fact.request, Verdict::refused, "too many edits wait to become durable; try again");
-        return;
-    }
     append_edit(fact);
+}
+
+std::optional<std::string> Node::edit_obstacle(const fact::EditRequested& request) const {
+    if (serving_ == 0) {
+        return settings_.node + " is not sure yet that it is the master; try again in a moment";
+    }
+    if (handover_) {
+        return "a handover to " + peer_name() + " is under way; try again on the new master";
+    }
+    if (pending_.size() >= pending_edits_max) {
+        return "too many edits wait to become durable; try again";
+    }
+    if (request.edit.changes.size() > Log::changes_max) {
+        return "the edit changes " + std::to_string(request.edit.changes.size()) +
+               " keys, at most " + std::to_string(Log::changes_max) +
+               " fit into one; split it into several";
+    }
+    if (const auto bytes = encode(request.edit).size(); bytes > Log::entry_bytes_max) {
+        return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
+               std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
+    }
+    return std::nullopt;
+}
+
+/// Answers when `revision` is durable on every member. Kept in the order of the revisions.
+void Node::await_commit(RequestId request, Revision revision, bool repeated) {
+    const auto later = [&](const PendingEdit& other) { return other.revision > revision; };
+    pending_.insert(std::find_if(pending_.begin(), pending_.end(), later),
+                    {request, revision, now_, false, repeated});
 }
 
 void Node::append_edit(const fact::EditRequested& request) {
     const Logged& logged = log_.append(serving_, request.edit);
-    pending_.push_back({request.request, logged.position.revision, now_, false});
+    await_commit(request.request, logged.position.revision, false);
     emit(effect::Append{store_op(logged.position), {logged}});
     emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
 }
@@ -101,7 +121,8 @@ void Node::try_commit() {
             reply(edit.request, Verdict::done,
                   alone && policy_.acknowledge_both
                       ? "durable on this instance only: the shadow is away"
-                      : "",
+                  : edit.repeated ? "this edit was applied before"
+                                  : "",
                   edit.revision);
         }
         pending_.pop_front();
@@ -116,9 +137,14 @@ void Node::try_commit() {
     }
 }
 
+Duration Node::longest_wait() const {
+    Duration longest{};
+    for (const auto& edit : pending_) longest = std::max(longest, now_ - edit.since);
+    return longest;
+}
+
 void Node::report_lateness() {
-    const bool late = !pending_.empty() && now_ - pending_.front().since >= push_patience &&
-                      required().size() > 1;
+    const bool late = longest_wait() >= push_patience && required().size() > 1;
     if (late && !trouble_) {
         trouble_ = true;
         alert("push-failed", true,
@@ -147,9 +173,9 @@ bool Node::must_drop_absent() const {
     if (pending_.empty()) return false;
     const bool someone_else = in_sync_.size() > 1;
     if (!someone_else) return false;
-    const bool waits = now_ - pending_.front().since >= push_patience;
-    return watch_.is_refused() || (waits && !shadow_ready()) ||
-           now_ - pending_.front().since >= 2 * push_patience;
+    const bool waits = longest_wait() >= push_patience;
+    return watch_.is_refused(now_) || (waits && !shadow_ready()) ||
+           longest_wait() >= 2 * push_patience;
 }
 
 void Node::manage_in_sync() {

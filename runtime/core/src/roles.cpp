@@ -52,33 +52,55 @@ Duration Node::silence_limit() const {
 void Node::start_as_master() {
     if (role() != Role::master || claim_ || grant_ || handover_ || stopping_) return;
     if (serving_ != 0 && (arbitrated_ || arbiter() == nullptr)) return;
-    if (now_ < next_claim_) return;
+    if (!tunnels_known_ || now_ < next_claim_) return;
     if (const Tunnel* tunnel = arbiter()) {
-        const RegisterView& view = tunnel->view;
-        if (!view.known) {
-            alert("no-gateway", true,
-                  "the gateway was not reached yet; without it nobody becomes master");
-            return;
-        }
-        clear_alert("no-gateway");
-        if (view.epoch == 0) {
-            claim(epoch() + 1, ClaimReason::first, "first start; the register was empty");
-        } else if (view.holder == settings_.node) {
-            claim(view.epoch + 1, ClaimReason::first,
-                  "restart; the register still names " + view.holder + " for epoch " +
-                      std::to_string(view.epoch));
-        } else {
-            step_down(
-                view.epoch,
-                "the register names " + view.holder + " for epoch " + std::to_string(view.epoch),
-                Duration{});
-        }
+        start_with_register(tunnel->view);
+    } else if (pairing_known_) {
+        start_without_register();
+    }
+}
+
+bool Node::counts_as_in_sync(const RegisterView& view) const {
+    return std::find(view.in_sync.begin(), view.in_sync.end(), self()) != view.in_sync.end();
+}
+
+/// A register that knows less than this node has lost its record; asking for more than its next
+/// epoch makes it notice.
+Epoch Node::next_epoch(const RegisterView& view) const { return std::max(view.epoch, epoch()) + 1; }
+
+void Node::start_with_register(const RegisterView& view) {
+    if (!view.known) {
+        alert("no-gateway", true,
+              "the gateway was not reached yet; without it nobody becomes master");
         return;
     }
+    clear_alert("no-gateway");
+    const auto named = " for epoch " + std::to_string(view.epoch);
+    if (view.epoch == 0) {
+        claim(next_epoch(view), ClaimReason::first, "first start; the register was empty");
+    } else if (view.holder == settings_.node && counts_as_in_sync(view)) {
+        claim(next_epoch(view), ClaimReason::first,
+              "restart; the register still names " + view.holder + named);
+    } else if (view.holder == settings_.node) {
+        step_down(view.epoch,
+                  "the register names " + view.holder + named + ", but with another data directory",
+                  Duration{});
+    } else if (view.holder.empty() && epoch() >= view.epoch) {
+        // It lost its record and asked its nodes. This one was the last master it ever had.
+        claim(next_epoch(view), ClaimReason::first,
+              "the register lost its holder; this instance held epoch " + std::to_string(epoch()));
+    } else {
+        step_down(view.epoch,
+                  "the register names " + (view.holder.empty() ? "nobody" : view.holder) + named,
+                  Duration{});
+    }
+}
+
+void Node::start_without_register() {
     if (!paired_) {
         grant_oneself("no tunnel provider can arbitrate and no peer is paired");
     } else if (watch_.suspected()) {
-        if (watch_.is_refused() || *watch_.silent_for(now_) >= settings_.request_timeout) {
+        if (watch_.is_refused(now_) || *watch_.silent_for(now_) >= settings_.request_timeout) {
             grant_oneself("start without a gateway that can arbitrate; " + peer_name() +
                           " does not answer");
         }
@@ -104,24 +126,23 @@ void Node::grant_oneself(std::string why) {
 
 void Node::claim(Epoch epoch, ClaimReason reason, std::string why) {
     if (claim_ || grant_) return;
-    claim_ = PendingClaim{next_ask(), epoch, reason, std::move(why)};
-    emit(effect::Claim{claim_->ask, *arbiter_name(), epoch, reason});
+    claim_ = PendingClaim{next_ask(), *arbiter_name(), epoch, reason, std::move(why)};
+    emit(effect::Claim{claim_->ask, claim_->tunnel, epoch, reason});
 }
 
 void Node::on(const fact::ClaimAnswered& fact) {
     if (!claim_ || claim_->ask != fact.ask) return;
     const PendingClaim claimed = *std::exchange(claim_, std::nullopt);
-    const std::string* name = arbiter_name();
-    if (name == nullptr) return;
-    tunnels_.at(*name).view = fact.view;
+    auto& view = tunnels_.at(claimed.tunnel).view;
+    if (fact.view.known && (!view.known || fact.view.epoch >= view.epoch)) view = fact.view;
     if (fact.granted) {
         granted(claimed.epoch, fact.view.in_sync, claimed.why);
         return;
     }
     const bool invited = invited_until_ && now_ < *invited_until_;
-    next_claim_ = now_ + (invited                                      ? claim_retry / 4
-                          : claimed.reason == ClaimReason::peer_silent ? refused_claim_retry
-                                                                       : claim_retry);
+    const bool patient =
+        claimed.reason == ClaimReason::peer_silent || claimed.reason == ClaimReason::handover;
+    next_claim_ = now_ + (invited ? claim_retry / 4 : patient ? refused_claim_retry : claim_retry);
     standing_ = "the gateway refused epoch " + std::to_string(claimed.epoch) + ": " + fact.detail;
     if (forced_) reply(*std::exchange(forced_, std::nullopt), Verdict::refused, standing_);
     if (role() == Role::shadow && !invited && !refusal_explained_) {
@@ -165,6 +186,7 @@ void Node::become_master(const Grant& grant) {
     start_over(Duration{});
     in_sync_with_master_ = was_in_sync_ = false;
     invited_until_.reset();
+    peer_idle_since_.reset();
     standing_.clear();
     tunnels_lost_.reset();
     draining_ = fenced_ = false;
@@ -182,8 +204,12 @@ void Node::become_master(const Grant& grant) {
 void Node::serve_tunnels() {
     if (serving_ == 0) return;
     for (auto& [name, tunnel] : tunnels_) {
-        if (tunnel.state != TunnelState::standby || now_ < tunnel.next_activate) continue;
+        // A tunnel may still be active under the epoch before, which is worth nothing now.
+        const bool outdated = tunnel.state == TunnelState::active && tunnel.activated != serving_;
+        const bool idle = tunnel.state == TunnelState::standby || outdated;
+        if (!idle || now_ < tunnel.next_activate) continue;
         tunnel.next_activate = now_ + activate_retry;
+        tunnel.activated = serving_;
         emit(effect::Activate{name, serving_});
     }
 }
@@ -224,32 +250,62 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
         standing_ = "cannot take over: the gateway is not connected";
         return;
     }
-    const auto next = view.epoch + 1;
-    if (view.holder == settings_.node) {
+    const auto next = next_epoch(view);
+    if (view.holder == settings_.node && persistent_.yielded) {
+        keep_consenting(view);
+        return;
+    }
+    if (view.holder == settings_.node && counts_as_in_sync(view)) {
         // A grant whose answer was lost, or this node was master and lost its memory of it.
-        if (!persistent_.yielded)
-            claim(next, ClaimReason::first, "the register names this instance");
+        claim(next, ClaimReason::first, "the register names this instance");
         return;
     }
     if (invited_until_) {
         claim(next, ClaimReason::handover, "handover by " + peer_name());
         return;
     }
-    if (std::find(view.in_sync.begin(), view.in_sync.end(), self()) == view.in_sync.end()) {
-        standing_ = "cannot take over: not in sync with the master as far as the gateway knows";
-        if (silent && *silent >= silence_limit()) alert("not-eligible", true, standing_);
+    const bool idle = peer_idle_since_ && now_ - *peer_idle_since_ >= silence_limit();
+    if (!counts_as_in_sync(view) || view.holder.empty()) {
+        // A register that lost its record does not know which of its nodes has every edit.
+        standing_ = view.holder.empty() && view.epoch != 0
+                        ? "cannot take over: the gateway lost its record of who is in sync; the "
+                          "last master must return, or an operator must force a takeover"
+                        : "cannot take over: not in sync with the master as far as the gateway "
+                          "knows";
+        if (idle || (silent && *silent >= silence_limit())) alert("not-eligible", true, standing_);
         return;
     }
     clear_alert("not-eligible");
     if (view.holder_alive && !silent) standing_.clear();
     if (paused_ || persistent_.yielded) return;
-    if (!view.holder_alive && watch_.is_refused()) {
+    if (!view.holder_alive && watch_.is_refused(now_)) {
         claim(next, ClaimReason::peer_refused,
               "the host of " + peer_name() + " refuses connections and the gateway lost it");
     } else if (silent && *silent >= silence_limit()) {
         claim(next, ClaimReason::peer_silent,
               peer_name() + " silent for " + ms(*silent) + ", limit " + ms(silence_limit()));
+    } else if (idle) {
+        // It gave up the role, lost its data, or does not get it back: it consents or is gone.
+        claim(next, view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
+              peer_name() + " answers, but did not serve for " + ms(silence_limit()));
     }
+}
+
+void Node::note_idle_peer() {
+    const bool idle = peer_pong_ && !watch_.suspected() && !peer_is_master();
+    if (!idle) {
+        peer_idle_since_.reset();
+    } else if (!peer_idle_since_) {
+        peer_idle_since_ = now_;
+    }
+}
+
+/// The register names this node, which gave up the role by order of an operator: whoever is in
+/// sync may have it, also one that comes later.
+void Node::keep_consenting(const RegisterView& view) {
+    if (now_ < next_consent_) return;
+    next_consent_ = now_ + consent_interval;
+    emit(effect::Consent{next_ask(), *arbiter_name(), view.epoch, {}});
 }
 
 wire::TakeOverReply Node::answer(const wire::TakeOver& ask) {
@@ -284,7 +340,7 @@ void Node::switch_from_shadow(const fact::SwitchRequested& fact) {
     }
     forced_ = fact.request;
     if (tunnel != nullptr) {
-        claim(tunnel->view.epoch + 1, ClaimReason::forced, "an operator forced the takeover");
+        claim(next_epoch(tunnel->view), ClaimReason::forced, "an operator forced the takeover");
     } else {
         grant_oneself("an operator forced the takeover");
     }
@@ -302,7 +358,14 @@ void Node::on(const fact::TunnelsConfigured& fact) {
         tunnel.fences = fences;
     }
     tunnels_ = std::move(tunnels);
-    if (claim_ && arbiter() == nullptr) claim_.reset();
+    tunnels_known_ = true;
+    const std::string* name = arbiter_name();
+    if (!claim_ || (name != nullptr && *name == claim_->tunnel)) return;
+    claim_.reset();
+    if (forced_) {
+        reply(*std::exchange(forced_, std::nullopt), Verdict::failed,
+              "the tunnel that was asked was removed");
+    }
 }
 
 void Node::on(const fact::TunnelChanged& fact) {
@@ -314,8 +377,12 @@ void Node::on(const fact::TunnelChanged& fact) {
 void Node::on(const fact::RegisterSeen& fact) {
     const auto found = tunnels_.find(fact.tunnel);
     if (found == tunnels_.end() || !fact.view.known) return;
-    // Links are several, so pushes can overtake each other; an older epoch is an older view.
-    if (found->second.view.known && fact.view.epoch < found->second.view.epoch) return;
+    // Links are several, so pushes can overtake each other; while they are up, an older epoch is an
+    // older view. After all were down it may be a gateway that lost its record.
+    const auto state = found->second.state;
+    const bool up = state == TunnelState::standby || state == TunnelState::active ||
+                    state == TunnelState::draining;
+    if (up && found->second.view.known && fact.view.epoch < found->second.view.epoch) return;
     found->second.view = fact.view;
     if (fact.holder_lost) next_claim_ = std::min(next_claim_, now_);
     const std::string* name = arbiter_name();
@@ -330,10 +397,12 @@ void Node::obey_higher_epoch(const RegisterView& view) {
         }
         return;
     }
-    if (serving_ == 0 || !arbitrated_ || view.epoch <= serving_) return;
-    if (view.holder == settings_.node) {
-        // Granted, but the answer was lost: ask again, so that the epoch is stored before it is
-        // used.
+    if (serving_ == 0 || !arbitrated_ || view.epoch < serving_) return;
+    const bool mine = view.holder == settings_.node;
+    if (mine && view.epoch == serving_) return;
+    if (mine || view.holder.empty()) {
+        // Granted, but the answer was lost; or the gateway lost its record: ask again, so that the
+        // epoch is stored before it is used.
         serving_ = 0;
         return;
     }
@@ -404,7 +473,8 @@ void Node::on(const fact::SwitchRequested& fact) {
             emit(effect::Consent{next_ask(), *name, serving_, {}});
         }
         persistent_.yielded = true;
-        handover_.reset();
+        next_consent_ = now_ + consent_interval;
+        end_handover(false, "an operator forced this instance to be the shadow");
         step_down(epoch(), "an operator forced it, without a successor", policy_.grace_period);
         reply(fact.request, Verdict::done, settings_.node + " is shadow now");
         return;

@@ -37,6 +37,8 @@ struct Stored {
 };
 
 // The other instance.
+/// At the start, whatever it is (before it is known, nobody becomes master without a gateway), and
+/// after every change.
 struct Paired {
     bool paired;  ///< Keys are pinned; false after a reset.
 };
@@ -72,6 +74,8 @@ struct PeerPublished {
 };
 
 // Tunnels.
+/// At the start, also when there are none (before it is known, nobody becomes master), and after
+/// every change.
 struct TunnelsConfigured {
     std::map<std::string, bool> fences;  ///< Name -> whether its far end arbitrates.
 };

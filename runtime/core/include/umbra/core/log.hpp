@@ -49,6 +49,8 @@ class Log {
 public:
     static constexpr std::size_t boundaries_max = 64;
     static constexpr std::size_t changes_max = 100'000;  ///< Keys in one edit.
+    /// One encoded entry: it must fit into one message, with room for what surrounds it.
+    static constexpr std::size_t entry_bytes_max = 768 * 1024;
 
     explicit Log(HashFunction hash) : hash_(hash) {}
 
@@ -72,7 +74,8 @@ public:
     /// SHA-256 over the document: equal on both instances when they agree.
     [[nodiscard]] Hash digest() const;
 
-    /// Makes the next entry and appends it. @pre `epoch >= last().revision.epoch`
+    /// Makes the next entry and appends it. @pre `epoch >= last().revision.epoch`, and the edit is
+    /// within `changes_max` and `entry_bytes_max`
     const Logged& append(Epoch epoch, Entry edit);
     /// Appends an entry made elsewhere. False, and nothing changes, when it is malformed or does
     /// not follow `last()`.

@@ -59,6 +59,8 @@ public:
     static constexpr Duration provisional_after{std::chrono::seconds{1}};
     static constexpr Duration follow_retry{std::chrono::milliseconds{100}};
     static constexpr Duration beacon_interval{std::chrono::seconds{1}};
+    /// How often a node that gave up its role repeats that anyone in sync may take it.
+    static constexpr Duration consent_interval{std::chrono::seconds{2}};
 
     Node(Settings settings, Persistent persistent, Log log, Instant now);
 
@@ -98,10 +100,12 @@ private:
         TunnelState state = TunnelState::down;
         RegisterView view;
         Instant next_activate{};
+        Epoch activated = 0;  ///< Epoch of the last `Activate`.
         bool operator==(const Tunnel&) const = default;
     };
     struct PendingClaim {
         AskId ask = 0;
+        std::string tunnel;
         Epoch epoch = 0;
         ClaimReason reason = ClaimReason::first;
         std::string why;
@@ -132,6 +136,7 @@ private:
         Revision revision;
         Instant since{};
         bool told_provisional = false;
+        bool repeated = false;  ///< The same edit was asked for before.
         bool operator==(const PendingEdit&) const = default;
     };
     struct InSyncAsk {
@@ -196,6 +201,12 @@ private:
     void start_as_master();
     void consider_takeover();
     void consider_fenced_takeover(const Tunnel& arbiter);
+    void start_with_register(const RegisterView& view);
+    void start_without_register();
+    void keep_consenting(const RegisterView& view);
+    void note_idle_peer();
+    [[nodiscard]] bool counts_as_in_sync(const RegisterView& view) const;
+    [[nodiscard]] Epoch next_epoch(const RegisterView& view) const;
     void claim(Epoch epoch, ClaimReason reason, std::string why);
     void granted(Epoch epoch, std::vector<Member> in_sync, std::string why);
     void grant_oneself(std::string why);
@@ -222,11 +233,16 @@ private:
     wire::ReportReply answer(const wire::Report&);
     wire::TakeOverReply answer(const wire::TakeOver&);
     void append_edit(const fact::EditRequested& request);
+    void await_commit(RequestId request, Revision revision, bool repeated);
+    [[nodiscard]] std::optional<std::string> edit_obstacle(
+        const fact::EditRequested& request) const;
     void try_commit();
     void manage_in_sync();
     void ask_in_sync(std::set<Member> members);
     void confirm_in_sync(const std::set<Member>& members);
     void report_lateness();
+    /// How long the edit that waits longest has waited; zero when none does.
+    [[nodiscard]] Duration longest_wait() const;
     void publish_beacon();
     [[nodiscard]] std::set<Member> required() const;
     [[nodiscard]] bool session_alive() const;
@@ -244,14 +260,19 @@ private:
     void on_reply(const wire::SnapshotReply&);
     void on_reply(const wire::ReportReply&);
     void on_reply(const wire::TakeOverReply&);
+    /// An answer to another question than was asked.
     template <class Other>
-    void on_reply(const Other&) {}
+    void on_reply(const Other&) {
+        start_over(follow_retry);
+    }
     void on_published(const wire::Update&);
     void on_published(const wire::Beacon&);
     template <class Other>
     void on_published(const Other&) {}
     void heard_of(const Position& last);
     bool take_bodies(const std::vector<std::string>& bodies);
+    void cut_fork();
+    void begin_snapshot();
     void start_over(Duration delay);
     [[nodiscard]] bool peer_is_master() const;
 
@@ -260,6 +281,7 @@ private:
     AskId ask_peer(const wire::Message& message);
     void persist();
     std::uint64_t store_op(const Position& after);
+    void withdraw_durable(std::uint64_t seq, const Position& at);
     void emit(Effect effect) { out_.list.push_back(std::move(effect)); }
     void explain(std::string text) { emit(effect::Explain{std::move(text)}); }
     void reply(RequestId request, Verdict verdict, std::string text, Revision revision = {});
@@ -273,6 +295,7 @@ private:
     TakeoverPolicy policy_;
     Persistent persistent_;
     std::uint64_t persist_version_ = 0;
+    std::uint64_t persisted_ = 0;  ///< Versions up to this one are on disk.
     Log log_;
     Position durable_;
     std::deque<StoreOp> storing_;
@@ -286,6 +309,7 @@ private:
 
     // peer
     bool paired_ = false;
+    bool pairing_known_ = false;
     PeerWatch watch_;
     std::optional<wire::Pong> peer_pong_;
     std::string peer_node_, peer_version_;
@@ -294,6 +318,7 @@ private:
     bool stopping_ = false;
 
     // roles
+    bool tunnels_known_ = false;  ///< Before, nobody can say whether a gateway arbitrates.
     std::map<std::string, Tunnel> tunnels_;
     std::optional<PendingClaim> claim_;
     std::optional<Grant> grant_;
@@ -301,6 +326,8 @@ private:
     Epoch serving_ = 0;
     bool arbitrated_ = false;  ///< `serving_` was granted by a register.
     std::optional<Instant> tunnels_lost_;
+    std::optional<Instant> peer_idle_since_;  ///< Shadow: the peer answers and does not serve.
+    Instant next_consent_{};
     std::optional<Handover> handover_;
     std::optional<RequestId> forced_;       ///< Operator who ordered this shadow to take over.
     std::optional<Instant> invited_until_;  ///< Shadow: the master consented to our claim.
@@ -328,10 +355,13 @@ private:
     Instant next_follow_{};
     Instant next_report_{};
     Epoch follow_epoch_ = 0;
+    std::uint64_t follow_version_ = 0;  ///< `Persist` that holds `follow_epoch_`.
     Position reported_;
     std::uint64_t common_seq_ = 0;
     Position peer_last_;
     std::string snapshot_in_;
+    Position snapshot_in_position_;
+    std::uint64_t snapshot_in_total_ = 0;
     bool in_sync_with_master_ = false;
     bool was_in_sync_ = false;
 };

@@ -18,6 +18,9 @@ namespace umbra::core {
 /// Pure; the owner asks `due()` and sends the ping.
 class PeerWatch {
 public:
+    /// The transport repeats a refusal every second; an older one says nothing about now.
+    static constexpr Duration refusal_counts{std::chrono::milliseconds{2500}};
+
     explicit PeerWatch(Duration check_interval) : check_interval_(check_interval) {}
 
     /// A ping should go out now. @post of the following `sent()`: not before the next interval.
@@ -41,8 +44,11 @@ public:
     /// Time since the first failed check of the present row; nothing while all is well.
     [[nodiscard]] std::optional<Duration> silent_for(Instant now) const;
     [[nodiscard]] bool suspected() const { return suspected_.has_value(); }
-    /// The latest word from the peer's host is that it refuses connections.
-    [[nodiscard]] bool is_refused() const { return refused_; }
+    /// The latest word from the peer's host, not older than `refusal_counts`, is that it refuses
+    /// connections.
+    [[nodiscard]] bool is_refused(Instant now) const {
+        return refused_ && now - *refused_ < refusal_counts;
+    }
     [[nodiscard]] std::optional<Instant> last_heard() const { return heard_; }
     [[nodiscard]] Duration rtt() const { return rtt_; }
     /// Suspicions that the peer cleared by answering.
@@ -60,7 +66,7 @@ private:
     std::optional<AskId> asked_;
     std::optional<Instant> heard_;
     std::optional<Instant> suspected_;
-    bool refused_ = false;
+    std::optional<Instant> refused_;
     Duration rtt_{};
     std::uint64_t cleared_ = 0;
 };
