@@ -32,8 +32,9 @@ struct Descriptor {
 bool trusted_owner(uid_t owner) { return owner == 0 || owner == geteuid(); }
 
 std::string owner_refusal(uid_t owner, const fs::path& path) {
-    std::string who = "belongs to user " + user_text(owner) + ", neither root";
-    if (geteuid() != 0) who += " nor " + user_text(geteuid()) + ", who runs this";
+    std::string who = "belongs to user " + user_text(owner);
+    who += geteuid() == 0 ? ", not to root"
+                          : ", neither to root nor to " + user_text(geteuid()) + ", who runs this";
     return who + "; run \"chown root " + path.string() + "\" if you trust it";
 }
 

@@ -62,7 +62,7 @@ std::string table_text(const std::vector<OptionDescription>& options) {
 
 json::object json_of(const OptionDescription& option) {
     const auto or_null = [](const std::string& text) {
-        return text.empty() ? json::value{nullptr} : json::value(text);
+        return text.empty() ? json::value(nullptr) : json::value(text);
     };
     return {{"key", option.key},
             {"type", option.type},
@@ -105,11 +105,11 @@ std::string to_text(const Description& d) {
 
 std::string to_json(const Description& d) {
     json::object object{{"file", d.path.string()}};
-    object["size"] = d.exists ? json::value(d.size) : json::value{nullptr};
-    object["owner"] = d.exists ? json::value(d.owner) : json::value{nullptr};
-    object["mode"] = d.exists ? json::value(mode_text(d.mode)) : json::value{nullptr};
+    object["size"] = d.exists ? json::value(d.size) : json::value(nullptr);
+    object["owner"] = d.exists ? json::value(d.owner) : json::value(nullptr);
+    object["mode"] = d.exists ? json::value(mode_text(d.mode)) : json::value(nullptr);
     object["loadable"] = d.loadable();
-    object["reason"] = d.loadable() ? json::value{nullptr} : json::value(d.refusal);
+    object["reason"] = d.loadable() ? json::value(nullptr) : json::value(d.refusal);
     object["host_abi"] = abi_text(UMBRA_ABI_MAJOR, UMBRA_ABI_MINOR);
     if (const auto& id = d.identity) {
         object["abi"] = abi_text(id->abi_major, id->abi_minor);
