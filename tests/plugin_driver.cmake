@@ -9,6 +9,10 @@ add_executable(storage_crash_writer
     ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/storage_crash_writer.cpp)
 target_link_libraries(storage_crash_writer PRIVATE umbra_plugin_driver umbra_build_options)
 
+# storage_bench PLUGIN: appends per second beside those of a bare file.
+add_executable(storage_bench ${CMAKE_CURRENT_LIST_DIR}/bench/storage_bench.cpp)
+target_link_libraries(storage_bench PRIVATE umbra_plugin_driver umbra_build_options)
+
 # umbra_add_storage_conformance(<test> <plugin target> <source with storage_under_test()>...)
 function(umbra_add_storage_conformance test plugin)
   umbra_add_test(${test} LABEL integration TIMEOUT 300
