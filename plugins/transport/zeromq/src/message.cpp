@@ -78,4 +78,12 @@ std::string to_little_endian(std::uint64_t number) {
     return bytes;
 }
 
+std::optional<std::uint64_t> from_little_endian(const std::string& bytes) {
+    std::uint64_t number = 0;
+    if (bytes.size() != sizeof number) return std::nullopt;
+    for (std::size_t i = bytes.size(); i-- > 0;)
+        number = number << 8 | static_cast<unsigned char>(bytes[i]);
+    return number;
+}
+
 }  // namespace umbra::zeromq

@@ -5,6 +5,7 @@
 
 #include <zmq.hpp>
 
+#include <optional>
 #include <string>
 
 namespace umbra::zeromq {
@@ -32,5 +33,7 @@ bool send_frames(zmq::socket_t& socket, const Frames& frames);
 [[nodiscard]] std::string why_not_sendable(const Frames& frames, std::int64_t message_max);
 
 [[nodiscard]] std::string to_little_endian(std::uint64_t number);
+/// Nothing when it is not 8 bytes.
+[[nodiscard]] std::optional<std::uint64_t> from_little_endian(const std::string& bytes);
 
 }  // namespace umbra::zeromq

@@ -34,11 +34,9 @@ bool Requests::on_answer(Message message) {
     if (message.too_many_frames) return false;
     auto parts = split(std::move(message.frames));
     if (!parts || parts->envelope.size() != 2) return false;
-    const auto& number = parts->envelope[0];
-    const auto found = std::find_if(pending_.begin(), pending_.end(), [&](const auto& entry) {
-        return entry.second.sent && to_little_endian(entry.first) == number;
-    });
-    if (found == pending_.end()) return false;
+    const auto number = from_little_endian(parts->envelope[0]);
+    const auto found = number ? pending_.find(*number) : pending_.end();
+    if (found == pending_.end() || !found->second.sent) return false;
     auto pending = pending_.extract(found);
     pending.mapped().reply.ok(parts->body);
     return true;

@@ -46,6 +46,10 @@ TEST(EndpointTest, AWildcardIsReachedOverLoopback) {
 
 TEST(MessageTest, NumbersAreLittleEndian) {
     EXPECT_EQ(to_little_endian(0x0102), (std::string{"\x02\x01\0\0\0\0\0\0", 8}));
+    for (const std::uint64_t number : {0ull, 1ull, 255ull, 256ull, ~0ull})
+        EXPECT_EQ(from_little_endian(to_little_endian(number)), number);
+    EXPECT_FALSE(from_little_endian(std::string(7, 'x')));
+    EXPECT_FALSE(from_little_endian(std::string(9, 'x')));
 }
 
 TEST(MessageTest, PartsAreCountedAndMeasured) {
