@@ -3,3 +3,14 @@ if(TARGET umbra_gateway_protocol)
     SOURCES unit/gateway/register_test.cpp unit/gateway/invitation_test.cpp
     LIBRARIES umbra_gateway_protocol)
 endif()
+if(TARGET umbra_gateway_server)
+  umbra_add_test(gateway_server_state_tests LABEL unit
+    SOURCES unit/gateway/server_state_test.cpp
+    LIBRARIES umbra_gateway_server)
+  umbra_add_test(gateway_server_tests LABEL integration
+    SOURCES integration/gateway/server_test.cpp
+    LIBRARIES umbra_gateway_link umbra_base OpenSSL::Crypto)
+  target_compile_definitions(gateway_server_tests PRIVATE
+    UMBRA_GATEWAY_PROGRAM="$<TARGET_FILE:umbra-gateway>")
+  add_dependencies(gateway_server_tests umbra-gateway)
+endif()

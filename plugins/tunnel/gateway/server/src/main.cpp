@@ -6,9 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace umbra::gateway {
 namespace {
@@ -157,7 +160,9 @@ int main_of(int argc, char** argv) {
     CLI::App app{"The cloud end of Umbra's tunnels.", "umbra-gateway"};
     app.set_version_flag("--version", "umbra-gateway " UMBRA_VERSION);
     app.require_subcommand(1);
-    std::string admin = default_admin, file, node, pair = default_pair;
+    const char* from_environment = std::getenv("UMBRA_ADMIN");
+    std::string admin = from_environment != nullptr ? from_environment : default_admin;
+    std::string file, node, pair = default_pair;
     bool as_json = false;
     int code = exit_done;
 
@@ -169,8 +174,8 @@ int main_of(int argc, char** argv) {
     };
     const auto with_admin = [&](const char* name, const char* help) {
         auto* sub = app.add_subcommand(name, help);
-        sub->add_option("--admin", admin, "Where the running gateway is asked: unix:/path")
-            ->envname("UMBRA_ADMIN")
+        sub->add_option("--admin", admin,
+                        "Where the running gateway is asked: unix:/path (also UMBRA_ADMIN)")
             ->capture_default_str();
         sub->add_flag("--json", as_json, "Print JSON");
         return sub;
@@ -192,6 +197,12 @@ int main_of(int argc, char** argv) {
               "Let an instance claim although it is not in sync; what only lost instances "
               "had is gone",
               "/v1/admit");
+    const std::vector<std::string> commands{"run", "check", "status", "invite", "remove", "admit"};
+    if (argc > 1 && argv[1][0] != '-' && std::ranges::count(commands, argv[1]) == 0) {
+        complain("unknown command " + config::quoted(argv[1]) + "; " +
+                 config::suggest(argv[1], commands));
+        return exit_usage;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

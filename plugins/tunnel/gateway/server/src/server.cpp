@@ -185,6 +185,7 @@ Result<Done> Server::Impl::run() {
         base::info(room, "stops on signal {}", signal);
         stop();
     });
+    last_turn_ = base::boot_now();
     tick();
     base::info(room, "gateway {} listens on {}, key {}", context_.settings.name,
                doors_.at("listen")->address(), identity_->pin());
