@@ -8,3 +8,11 @@ if(TARGET umbra_gateway_link)
     SOURCES integration/gateway/link_test.cpp integration/gateway/link_abuse_test.cpp
     LIBRARIES umbra_gateway_link OpenSSL::SSL)
 endif()
+if(TARGET umbra_gateway_agent)
+  umbra_add_test(gateway_agent_parts_test LABEL unit
+    SOURCES unit/gateway/agent_parts_test.cpp
+    LIBRARIES umbra_gateway_agent)
+  umbra_add_test(gateway_agent_test LABEL integration
+    SOURCES integration/gateway/agent_test.cpp
+    LIBRARIES umbra_gateway_agent)
+endif()

@@ -79,7 +79,7 @@ struct End {
 /// A user of a stream: the outer end of a socket whose inner end the stream carries.
 struct User {
     tcp::socket outer;
-    std::string in;
+    std::string in, out;
     std::array<char, 65536> buffer{};
     bool eof = false;
     boost::system::error_code read_error;
@@ -97,15 +97,20 @@ struct User {
                 read_error = error;
         });
     }
-    void write(const std::string& text) {
-        outer.async_write_some(asio::buffer(text).operator+=(written),
-                               [this, &text](auto error, std::size_t n) {
+    void write(std::string text) {
+        out = std::move(text);
+        written = 0;
+        write_on();
+    }
+    void write_on() {
+        outer.async_write_some(asio::buffer(out).operator+=(written),
+                               [this](auto error, std::size_t n) {
                                    written += n;
                                    if (error) return;
-                                   if (written == text.size())
+                                   if (written == out.size())
                                        all_written = true;
                                    else
-                                       write(text);
+                                       write_on();
                                });
     }
 };

@@ -44,14 +44,16 @@ std::string Agent::detail() const {
     if (!spec_) return "not open";
     if (stopping_) return "stopping";
     if (!enrolled_) return trouble_;
-    for (const auto& uplink : uplinks_) {
-        if (uplink->is_up()) continue;
-        const std::uint32_t up = links_up();
-        if (up == 0) return uplink->trouble();
-        return std::to_string(up) + " of " + std::to_string(uplinks_.size()) +
-               " links up: " + uplink->trouble();
-    }
-    return "";
+    const Uplink* worst = nullptr;
+    for (const auto& uplink : uplinks_)
+        if (!uplink->is_up() &&
+            (worst == nullptr || (uplink->is_refused() && !worst->is_refused())))
+            worst = uplink.get();
+    if (worst == nullptr) return "";
+    const std::uint32_t up = links_up();
+    if (up == 0) return worst->trouble();
+    return std::to_string(up) + " of " + std::to_string(uplinks_.size()) +
+           " links up: " + worst->trouble();
 }
 
 TunnelEvent Agent::event(TunnelEvent::Type type) const {

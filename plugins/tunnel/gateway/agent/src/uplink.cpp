@@ -67,6 +67,7 @@ void Uplink::dial() {
 void Uplink::on_socket(asio::ip::tcp::socket socket) {
     phase_ = Phase::greeting;
     said_.clear();
+    turned_away_ = false;
     link_ = Link::make(std::move(socket), identity_, {.expected_pin = pin_});
     link_->start({.on_ready = [this] { link_->send(hello_()); },
                   .on_control = [this](ControlMessage m) { on_control(std::move(m)); },
@@ -79,7 +80,7 @@ void Uplink::on_control(ControlMessage message) {
         said_ = bye->text;
     } else if (const auto* refused = std::get_if<msg::Refused>(&message)) {
         said_ = refused->text;
-        refused_ = true;
+        turned_away_ = true;
     } else if (const auto* welcome = std::get_if<msg::Welcome>(&message)) {
         if (phase_ != Phase::greeting) return;
         phase_ = Phase::up;
@@ -104,7 +105,7 @@ void Uplink::on_closed(const LinkClosed& closed) {
     const bool was_up = phase_ == Phase::up;
     if (was_up && boot_now() - up_since_ >= worked_after) backoff_.reset();
     // A wrong key will be wrong the next time: say so instead of "connecting".
-    if (closed.why == LinkClosed::Why::wrong_key) refused_ = true;
+    refused_ = turned_away_ || closed.why == LinkClosed::Why::wrong_key;
     std::string why = closed.text;
     if (!said_.empty()) why = "the gateway " + to_text(settings_.gateway) + " says: " + said_;
     // State first: whoever is told looks.

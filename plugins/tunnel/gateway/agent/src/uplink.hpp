@@ -63,7 +63,8 @@ private:
     std::string pin_;
     Phase phase_ = Phase::idle;
     bool refused_ = false;
-    std::string said_;  ///< Last words of the gateway.
+    std::string said_;  ///< Last words of the gateway on this link.
+    bool turned_away_ = false;
     std::string trouble_ = "not dialed yet";
     Backoff backoff_;
     Instant up_since_{};

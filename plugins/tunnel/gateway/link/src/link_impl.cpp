@@ -422,7 +422,10 @@ void LinkImpl::arm_timer() {
     if (state_ == State::closed) return;
     Duration wait = started_ + admission_limit - boot_now();
     if (admitted_) {
-        if (options_.ping_every == Duration::zero()) return;
+        if (options_.ping_every == Duration::zero()) {
+            timer_.cancel();
+            return;
+        }
         wait = last_ping_ + options_.ping_every - boot_now();
     }
     timer_.expires_after(std::max<Duration>(wait, 1ms));
