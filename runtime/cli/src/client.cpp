@@ -90,7 +90,9 @@ Answer post(const Connection& connection, const std::string& target, const json:
 int show_reply(const Connection& connection, const Answer& answer) {
     if (!answer.ok()) return answer.report();
     const bool provisional = text_of(answer.body, "outcome") == "provisional";
-    const std::string message = text_of(answer.body, "message");
+    std::string message = text_of(answer.body, "message");
+    const std::string revision = text_of(answer.body, "revision");
+    if (message.empty() && !revision.empty()) message = "revision " + revision;
     if (connection.json) {
         print_line(answer.raw);
     } else {

@@ -8,8 +8,6 @@
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <variant>
@@ -109,44 +107,23 @@ int config_get(const Connection& connection, const std::string& key) {
 
 int config_set(const Connection& connection, const std::vector<std::string>& pairs,
                const EditOptions& options) {
-    for (const std::string& pair : pairs) {
-        if (pair.find('=') == std::string::npos || pair.front() == '=') {
-            return fail(exit_usage, fmt::format("\"{}\" is not KEY=VALUE", pair));
-        }
-    }
-    auto fetched = fetch(connection, "");
-    if (const int* const status = std::get_if<int>(&fetched)) return *status;
-    auto document = std::get<core::Document>(std::move(fetched));
+    // As typed: what is a literal and what a string, the instance decides against the configuration
+    // that it edits, which may be another one than we could have fetched before.
     std::vector<core::Change> changes;
-    std::vector<std::string> mistakes;
     for (const std::string& pair : pairs) {
         const std::size_t equals = pair.find('=');
-        auto change =
-            config::set_changes(document, pair.substr(0, equals), pair.substr(equals + 1));
-        if (!change) {
-            mistakes.push_back(change.error().message);
-            continue;
+        if (equals == std::string::npos || equals == 0) {
+            return fail(exit_usage, fmt::format("\"{}\" is not KEY=VALUE", pair));
         }
-        core::apply(document, *change);
-        std::move(change->begin(), change->end(), std::back_inserter(changes));
+        changes.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
     }
-    if (mistakes.size() == 1) return fail(exit_usage, mistakes.front());
-    if (!mistakes.empty()) return fail(exit_usage, "nothing was changed:", mistakes);
     return send_changes(connection, changes, options);
 }
 
 int config_unset(const Connection& connection, const std::vector<std::string>& keys,
                  const EditOptions& options) {
-    auto fetched = fetch(connection, "");
-    if (const int* const status = std::get_if<int>(&fetched)) return *status;
-    auto document = std::get<core::Document>(std::move(fetched));
     std::vector<core::Change> changes;
-    for (const std::string& key : keys) {
-        auto change = config::unset_changes(document, key);
-        if (!change) return fail(exit_usage, change.error().message);
-        core::apply(document, *change);
-        std::move(change->begin(), change->end(), std::back_inserter(changes));
-    }
+    for (const std::string& key : keys) changes.push_back({key, std::nullopt});
     return send_changes(connection, changes, options);
 }
 

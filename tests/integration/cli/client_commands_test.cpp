@@ -250,24 +250,35 @@ TEST_F(ClientCommandsTest, SetSendsSeveralPairsAsOneEdit) {
     EXPECT_EQ(ran.out, "done so\n");
     ASSERT_EQ(control.edits.size(), 1u);
     const instance::Edit& edit = control.edits[0];
-    EXPECT_THAT(edit.changes,
-                ElementsAre(core::Change{"a.text", "\"hello\""}, core::Change{"a.number", "7"},
-                            core::Change{"a.quoted", "\"7\""}, core::Change{"a.list", "[1, 2]"},
-                            core::Change{"a.equals", "\"x=y\""}));
+    EXPECT_EQ(edit.changes.size(), 5u);
     EXPECT_EQ(edit.message, "why");
     EXPECT_EQ(edit.author, "ann");
     EXPECT_EQ(edit.if_revision, "3.41");
+    EXPECT_EQ(control.document.at("a.text"), "\"hello\"");
     EXPECT_EQ(control.document.at("a.number"), "7");
+    EXPECT_EQ(control.document.at("a.quoted"), "\"7\"");
+    EXPECT_EQ(control.document.at("a.list"), "[1, 2]");
+    EXPECT_EQ(control.document.at("a.equals"), "\"x=y\"");
 }
 
 TEST_F(ClientCommandsTest, SetWithOneBadPairChangesNothing) {
-    const Ran ran = umbra({"config", "set", "good=1", "tunnel=5", "[x=1"});
+    const core::Document before = control.document;
+    const Ran ran = umbra({"config", "set", "good=1", "tunnel=5"});
     EXPECT_EQ(ran.status, 2);
-    EXPECT_THAT(ran.err, StartsWith("umbra: nothing was changed:\n  "));
-    EXPECT_THAT(control.edits, IsEmpty());
+    EXPECT_THAT(ran.err, StartsWith("umbra: "));
+    EXPECT_THAT(ran.err, HasSubstr("tunnel"));
+    EXPECT_EQ(umbra({"config", "set", "good=1", "bad"}).status, 2);
+    EXPECT_EQ(control.document, before);
     EXPECT_THAT(umbra({"config", "set", "novalue"}).err, HasSubstr("\"novalue\" is not KEY=VALUE"));
     EXPECT_EQ(umbra({"config", "set", "=1"}).status, 2);
     EXPECT_EQ(umbra({"config", "set", ""}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, EditShowsItsDiffAndTellsItsRevision) {
+    control.next = {Outcome::done, "", {}, "+ a = 1\n", "3.42"};
+    const Ran ran = umbra({"config", "set", "a=1"});
+    EXPECT_EQ(ran.out, "+ a = 1\n");
+    EXPECT_EQ(ran.err, "revision 3.42\n");
 }
 
 TEST_F(ClientCommandsTest, UnsetRemovesValuesAndTables) {

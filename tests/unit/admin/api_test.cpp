@@ -199,6 +199,7 @@ TEST_F(ApiTest, ConfigIsShownWhole) {
 }
 
 TEST_F(ApiTest, EditCarriesEverythingThatTheUserStated) {
+    control.document = {{"c", "1"}};
     const auto response = post("/v1/config/edit", R"({"author": "ann", "message": "why",
         "op_id": "op-1", "if_revision": "3.41", "dry_run": true,
         "changes": [{"key": "a.b", "value": "\"x\""}, {"key": "c", "value": null}]})");

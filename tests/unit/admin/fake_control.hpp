@@ -60,9 +60,16 @@ public:
         post([this, edit = std::move(edit), done = std::move(done)] {
             calls.emplace_back("edit");
             edits.push_back(edit);
-            if (next.outcome == instance::Outcome::done && !edit.dry_run) {
-                core::apply(document, edit.changes);
+            core::Document edited = document;
+            for (const core::Change& change : edit.changes) {
+                const auto made = change.literal
+                                      ? config::set_changes(edited, change.key, *change.literal)
+                                      : config::unset_changes(edited, change.key);
+                if (!made)
+                    return done({instance::Outcome::invalid, made.error().message, {}, "", ""});
+                core::apply(edited, *made);
             }
+            if (next.outcome == instance::Outcome::done && !edit.dry_run) document = edited;
             done(next);
         });
     }
