@@ -294,6 +294,20 @@ TEST_F(HttpTest, SocketOfALivingProcessIsLeftAlone) {
     EXPECT_EQ(ask("/")->status, 200u);
 }
 
+TEST_F(HttpTest, SocketOfALivingProcessThatIsTooBusyToAcceptIsLeftAlone) {
+    const int busy = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    std::memcpy(at.sun_path, path.c_str(), path.size());
+    ASSERT_EQ(::bind(busy, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    ASSERT_EQ(::listen(busy, 0), 0);
+    const RawClient waiting{path};  // fills its backlog
+    const auto server = HttpServer::start(settings(), echo);
+    ::close(busy);
+    ASSERT_FALSE(server);
+    EXPECT_EQ(server.error().code, Errc::conflict);
+}
+
 TEST_F(HttpTest, FileInTheWayIsLeftAlone) {
     std::ofstream{path} << "precious";
     const auto server = HttpServer::start(settings(), echo);
