@@ -1,7 +1,9 @@
 if(TARGET umbra-transport-zeromq AND TARGET umbra_host)
-  add_executable(zeromq_child ${CMAKE_CURRENT_LIST_DIR}/integration/transport/zeromq_child.cpp)
+  add_executable(zeromq_child ${CMAKE_CURRENT_LIST_DIR}/integration/transport/zeromq_child.cpp
+                 ${CMAKE_CURRENT_LIST_DIR}/integration/transport/libzmq_tsan.cpp)
   umbra_add_test(zeromq_test LABEL integration TIMEOUT 180
       SOURCES integration/transport/zeromq_test.cpp
+              integration/transport/libzmq_tsan.cpp
               integration/transport/zeromq_attack_test.cpp
               integration/transport/zeromq_kill_test.cpp
       LIBRARIES umbra_host umbra_zeromq)
@@ -18,6 +20,7 @@ endif()
 if(TARGET umbra_zeromq)
   umbra_add_test(zeromq_unit_test LABEL unit
       SOURCES unit/transport/zeromq/authentication_test.cpp
+              integration/transport/libzmq_tsan.cpp
               unit/transport/zeromq/events_test.cpp
               unit/transport/zeromq/permits_test.cpp
               unit/transport/zeromq/probe_test.cpp
