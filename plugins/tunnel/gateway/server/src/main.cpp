@@ -199,7 +199,7 @@ int main_of(int argc, char** argv) {
               "/v1/admit");
     const std::vector<std::string> commands{"run", "check", "status", "invite", "remove", "admit"};
     if (argc > 1 && argv[1][0] != '-' && std::ranges::count(commands, argv[1]) == 0) {
-        complain("unknown command " + config::quoted(argv[1]) + "; " +
+        complain("unknown command " + ("\"" + std::string(argv[1]) + "\"") + "; " +
                  config::suggest(argv[1], commands));
         return exit_usage;
     }

@@ -242,8 +242,9 @@ void Server::Impl::change_next() {
         }
         changing_ = true;
         const auto path = context_.settings.data_dir / "enrolled.json";
+        auto text = next.to_json();
         context_.on_disk(
-            [path, text = next.to_json()] { return base::replace_file(path, text); },
+            [path, text = std::move(text)] { return base::replace_file(path, text); },
             [this, next = std::move(next), done = std::move(done)](Result<Done> stored) mutable {
                 changing_ = false;
                 if (!stored && stored.error().code == Errc::data_loss)
