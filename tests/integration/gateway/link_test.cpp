@@ -136,6 +136,13 @@ TEST_F(LinkTest, AStalledReaderHoldsBackNobodyElseAndLittleMemory) {
     lively->user->write(text);
     ASSERT_TRUE(until([&] { return lively->backend->in.size() >= text.size(); }));
     EXPECT_TRUE(lively->backend->in == text);
+    // The stalled one comes to rest: nothing moves for a while.
+    std::uint64_t moved = 0;
+    Instant since = boot_now();
+    ASSERT_TRUE(until([&] {
+        if (std::exchange(moved, stalled->opener->bytes_out()) != moved) since = boot_now();
+        return boot_now() - since > 100ms;
+    }));
     EXPECT_FALSE(stalled->user->all_written);
     // What left the user's end is the window and what the backend's kernel took.
     const std::uint64_t taken = stalled->opener->bytes_out();
