@@ -1,0 +1,36 @@
+#pragma once
+
+#include <umbra/config/catalog.hpp>
+#include <umbra/core/log.hpp>
+#include <umbra/instance/control.hpp>
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace umbra::instance {
+
+/// An edit that may be committed.
+struct CheckedEdit {
+    core::Entry entry;
+    std::string diff;
+};
+
+/// Turns what a user asked for into an entry, validated against the schemas of the plugins that the
+/// result names; or into the answer that says what is wrong, or that nothing would change.
+/// @param document  What the edit is made against.
+[[nodiscard]] std::variant<CheckedEdit, Reply> check_edit(const Edit& edit,
+                                                          const core::Document& document,
+                                                          core::Revision revision,
+                                                          const config::PluginCatalog& catalog);
+
+/// "3.41" -> revision.
+[[nodiscard]] std::optional<core::Revision> parse_revision(const std::string& text);
+
+/// `umbra config show|get`: TOML of what stands at `key`, as of `revision`.
+[[nodiscard]] Reply show(const core::Log& log, const std::string& key, const std::string& revision);
+
+/// Newest first.
+[[nodiscard]] std::vector<HistoryEntry> history(const core::Log& log, std::size_t max);
+
+}  // namespace umbra::instance

@@ -1,0 +1,221 @@
+#include "instance.hpp"
+
+#include <umbra/base/log.hpp>
+#include <umbra/config/shared_config.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace umbra::instance {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t decisions_kept = 50;
+/// A tick that comes later than this was held up by the host, not by work.
+constexpr Duration late_loop = 200ms;
+constexpr Duration pong_refresh = 100ms;
+
+Outcome outcome_of(core::Verdict verdict) {
+    switch (verdict) {
+        case core::Verdict::done:
+            return Outcome::done;
+        case core::Verdict::provisional:
+            return Outcome::provisional;
+        case core::Verdict::refused:
+            return Outcome::refused;
+        case core::Verdict::failed:
+            return Outcome::failed;
+    }
+    return Outcome::failed;
+}
+
+}  // namespace
+
+Instance::Instance(config::InstanceConfig config, Loop& loop, const host::Registry& registry,
+                   InstanceState state)
+    : config_(std::move(config)),
+      loop_(loop),
+      registry_(registry),
+      state_(std::move(state)),
+      started_(loop.now()) {}
+
+Instance::~Instance() = default;
+
+/// A fact may come while the effects of another are carried out; it waits its turn, so that the
+/// core sees one after the other and the shell's order is the core's.
+void Instance::feed(core::Fact fact) {
+    if (!node_ || ended_) return;
+    facts_.push_back(std::move(fact));
+    if (stepping_) return;
+    stepping_ = true;
+    bool changed = false;
+    while (!facts_.empty()) {
+        const core::Fact next = std::move(facts_.front());
+        facts_.pop_front();
+        for (const auto& effect : node_->step(loop_.now(), next)) {
+            carry_out(effect);
+            changed = changed || !std::holds_alternative<core::effect::Ping>(effect);
+        }
+    }
+    stepping_ = false;
+    if (changed) publish_status();
+}
+
+void Instance::tick() {
+    if (ended_) return;
+    const Instant now = loop_.now();
+    const Duration late = now - next_tick_;
+    if (late > late_loop) {
+        base::warn("instance", "the loop was held up for {} ms",
+                   std::chrono::duration_cast<std::chrono::milliseconds>(late).count());
+        feed(core::fact::LoopWasLate{late});
+    }
+    feed(core::fact::Ticked{});
+    if (now >= next_pong_) {
+        next_pong_ = now + pong_refresh;
+        if (peer_link_) peer_link_->refresh_pong();
+        publish_status();
+    }
+    next_tick_ = loop_.now() + node_->tick_interval();
+    loop_.schedule(next_tick_, [this] { tick(); });
+}
+
+// --- effects
+// ----------------------------------------------------------------------------------------
+
+void Instance::carry_out(const core::Effect& effect) {
+    std::visit([this](const auto& e) { perform(e); }, effect);
+}
+
+/// Most effects belong to one part each.
+template <class E>
+void Instance::perform(const E& effect) {
+    if constexpr (requires { store_->carry_out(effect); }) {
+        store_->carry_out(effect);
+    } else if constexpr (requires { tunnels_->carry_out(effect); }) {
+        tunnels_->carry_out(effect);
+    } else if constexpr (requires { peer_link_->carry_out(effect); }) {
+        if (peer_link_) peer_link_->carry_out(effect);
+    } else if constexpr (std::is_same_v<E, core::effect::Persist>) {
+        state_.persistent = effect.state;
+        save([this, version = effect.version] { feed(core::fact::Persisted{version}); });
+    } else if constexpr (std::is_same_v<E, core::effect::Reply>) {
+        answer(effect);
+    } else if constexpr (std::is_same_v<E, core::effect::RaiseAlert>) {
+        alerts_.raise(effect.id, effect.error, effect.text);
+    } else if constexpr (std::is_same_v<E, core::effect::ClearAlert>) {
+        alerts_.clear(effect.id);
+    } else if constexpr (std::is_same_v<E, core::effect::Explain>) {
+        base::info("role", "{}", effect.text);
+        decisions_.push_back(base::wall_time() + " " + effect.text);
+        if (decisions_.size() > decisions_kept) decisions_.pop_front();
+    } else if constexpr (std::is_same_v<E, core::effect::ApplyDocument>) {
+        apply_document();
+    } else {
+        static_assert(std::is_same_v<E, core::effect::Stop>);
+        loop_.post([this] { end(std::nullopt); });
+    }
+}
+
+/// Stores `state_` as it is now, off the loop. A failure is final: an instance that cannot keep its
+/// epoch must not act in it.
+void Instance::save(std::function<void()> done) {
+    state_.ha_in_file = config_.peer.enabled;
+    worker_.give([this, copy = state_, done = std::move(done)]() mutable {
+        auto saved = save_state(config_.data_dir, copy);
+        loop_.post([this, saved = std::move(saved), done = std::move(done)] {
+            if (saved.ok()) {
+                done();
+            } else {
+                fail(saved.error());
+            }
+        });
+    });
+}
+
+void Instance::answer(const core::effect::Reply& effect) {
+    const auto found = requests_.find(effect.request);
+    if (found == requests_.end()) return;
+    const Done done = std::move(found->second);
+    requests_.erase(found);
+    Reply reply;
+    reply.outcome = outcome_of(effect.verdict);
+    reply.message = effect.text;
+    if (effect.revision.seq != 0) reply.revision = core::to_string(effect.revision);
+    publish_status();  // Who reads the status next sees what this answer is about.
+    done(std::move(reply));
+}
+
+/// Makes tunnels, probes and policy equal to the document.
+void Instance::apply_document() {
+    const auto& document = node_->log().document();
+    if (applied_ == document && applied_epoch_ == node_->epoch()) return;
+    const auto load = config::read_shared(document, registry_);
+    if (!load.config) {
+        const auto lines = load.problems.lines();
+        alerts_.raise(
+            "configuration-invalid", true,
+            "the shared configuration cannot be used here, the one before stays in force: " +
+                (lines.empty() ? std::string{"unknown reason"} : lines.front()));
+        return;
+    }
+    alerts_.clear("configuration-invalid");
+    applied_ = document;
+    applied_epoch_ = node_->epoch();
+    const auto& takeover = load.config->takeover;
+    feed(core::fact::PolicyChanged{
+        {takeover.on_tunnel_loss, takeover.grace_period,
+         takeover.acknowledge == config::TakeoverConfig::Acknowledge::both}});
+    tunnels_->apply(load.config->tunnels, applied_epoch_);
+    probes_->apply(load.config->probes);
+}
+
+// --- end
+// --------------------------------------------------------------------------------------------
+
+void Instance::fail(const Error& error) {
+    base::error("instance", "{}", error.message);
+    end(error);
+}
+
+void Instance::end(std::optional<Error> failed) {
+    if (std::exchange(ended_, true)) return;
+    for (auto& [id, done] : std::exchange(requests_, {})) {
+        done({Outcome::failed, "the instance is stopping", {}, {}, {}});
+    }
+    if (on_end_) on_end_(std::move(failed));
+}
+
+void Instance::on_end(std::function<void(std::optional<Error>)> handler) {
+    on_end_ = std::move(handler);
+}
+
+void Instance::request_stop() {
+    if (node_) {
+        feed(core::fact::StopRequested{});
+    } else {
+        end(std::nullopt);
+    }
+}
+
+void Instance::stop() {
+    constexpr Duration limit = 5s;
+    std::size_t open = 0;
+    const auto one_less = [&open] { --open; };
+    const auto stop_part = [&](auto& part) {
+        if (!part) return;
+        ++open;
+        part->stop(limit, one_less);
+    };
+    // Tunnels first: nothing is served by an instance that no longer decides.
+    stop_part(tunnels_);
+    stop_part(probes_);
+    loop_.run_until([&] { return open == 0; });
+    stop_part(peer_link_);
+    stop_part(store_);
+    loop_.run_until([&] { return open == 0; });
+}
+
+}  // namespace umbra::instance

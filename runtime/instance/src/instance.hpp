@@ -1,0 +1,121 @@
+#pragma once
+
+#include "alerts.hpp"
+#include "loop.hpp"
+#include "peer_link.hpp"
+#include "probes.hpp"
+#include "state_file.hpp"
+#include "store.hpp"
+#include "tunnels.hpp"
+#include "worker.hpp"
+#include <umbra/config/instance_file.hpp>
+#include <umbra/core/node.hpp>
+#include <umbra/host/registry.hpp>
+#include <umbra/instance/control.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace umbra::instance {
+
+/// The shell around the core: carries facts in and wishes out, in order. Decides nothing.
+///
+/// Threads: the loop's; the functions of `Control` may be called from any.
+class Instance final : public Control {
+public:
+    /// @param surroundings  Of the loop; registry and loop outlive the instance.
+    Instance(config::InstanceConfig config, Loop& loop, const host::Registry& registry,
+             InstanceState state);
+    ~Instance() override;
+
+    /// Opens the storage, imports the first configuration, binds the transport, begins. Runs the
+    /// loop meanwhile. Everything that can be wrong with the environment is said here.
+    [[nodiscard]] Result<umbra::Done> start();
+    /// SIGTERM: switches roles first where that is possible. A second call stops at once.
+    void request_stop();
+    /// Called once, when the instance has nothing left to do. @param failed  Why, if not as asked.
+    void on_end(std::function<void(std::optional<Error> failed)> handler);
+    /// Ends plugins and threads, running the loop meanwhile.
+    void stop();
+
+    Status status() const override;
+    void switch_roles(bool force, Done done) override;
+    void pause(std::optional<Duration> length, Done done) override;
+    void resume(Done done) override;
+    void show(std::string key, std::string revision, Done done) override;
+    void edit(Edit edit, Done done) override;
+    void history(std::size_t max,
+                 std::function<void(Reply, std::vector<HistoryEntry>)> done) override;
+    void peer_enable(bool on, Done done) override;
+    void peer_connect(bool on, Done done) override;
+    void peer_reset(Done done) override;
+    void peer_invite(Done done) override;
+    void peer_join(std::string invitation, Done done) override;
+    void peer_check(Done done) override;
+    void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override;
+
+private:
+    // --- start, instance_start.cpp
+    [[nodiscard]] Result<core::Log> open_store();
+    [[nodiscard]] Result<umbra::Done> import_initial(core::Log& log);
+    [[nodiscard]] Result<umbra::Done> open_transport();
+    void make_node(core::Log log);
+    [[nodiscard]] host::Surroundings surroundings();
+
+    // --- facts and effects, instance.cpp
+    void feed(core::Fact fact);
+    void tick();
+    void carry_out(const core::Effect& effect);
+    template <class E>
+    void perform(const E& effect);
+    void save(std::function<void()> done);
+    void answer(const core::effect::Reply& effect);
+    void apply_document();
+    void fail(const Error& error);
+    void end(std::optional<Error> failed);
+
+    // --- control, instance_control.cpp
+    core::RequestId expect(Done done);
+    void ask(Done done, std::function<core::Fact(core::RequestId)> fact);
+    void with_peer_link(Done done, const std::function<void(Done)>& use);
+
+    // --- status, instance_status.cpp
+    void publish_status();
+    [[nodiscard]] Timers timers() const;
+
+    config::InstanceConfig config_;
+    Loop& loop_;
+    const host::Registry& registry_;
+    InstanceState state_;
+    Worker worker_;
+    Alerts alerts_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<PeerLink> peer_link_;
+    std::unique_ptr<Tunnels> tunnels_;
+    std::unique_ptr<Probes> probes_;
+    std::optional<core::Node> node_;
+
+    std::deque<core::Fact> facts_;
+    bool stepping_ = false;
+    bool ended_ = false;
+    Instant next_tick_{};
+    Instant next_pong_{};
+    Instant started_{};
+    std::optional<core::Document> applied_;
+    core::Epoch applied_epoch_ = 0;
+    core::RequestId last_request_ = 0;
+    std::map<core::RequestId, Done> requests_;
+    std::deque<std::string> decisions_;
+    std::optional<host::Timers::Id> pause_end_;
+    std::function<void(std::optional<Error>)> on_end_;
+
+    mutable std::mutex status_mutex_;
+    std::shared_ptr<const Status> status_;  // Protected by status_mutex_.
+    std::optional<Instant> heard_;          // Protected by status_mutex_.
+};
+
+}  // namespace umbra::instance

@@ -1,0 +1,211 @@
+// What an administrator asks of an instance. Every function hands over to the loop.
+
+#include "editor.hpp"
+#include "instance.hpp"
+#include <umbra/base/log.hpp>
+#include <umbra/config/values.hpp>
+
+#include <utility>
+
+namespace umbra::instance {
+
+core::RequestId Instance::expect(Done done) {
+    requests_.emplace(++last_request_, std::move(done));
+    return last_request_;
+}
+
+void Instance::ask(Done done, std::function<core::Fact(core::RequestId)> fact) {
+    loop_.post([this, done = std::move(done), fact = std::move(fact)]() mutable {
+        if (ended_ || !node_) {
+            done({Outcome::failed, "the instance is stopping", {}, {}, {}});
+            return;
+        }
+        feed(fact(expect(std::move(done))));
+    });
+}
+
+void Instance::switch_roles(bool force, Done done) {
+    ask(std::move(done), [force](core::RequestId id) {
+        return core::fact::SwitchRequested{id, force};
+    });
+}
+
+void Instance::pause(std::optional<Duration> length, Done done) {
+    loop_.post([this, length] {
+        if (pause_end_) loop_.cancel(*pause_end_);
+        pause_end_.reset();
+        if (!length) return;
+        pause_end_ = loop_.schedule(loop_.now() + *length, [this] {
+            pause_end_.reset();
+            feed(core::fact::PauseRequested{0, false});
+        });
+    });
+    ask(std::move(done), [](core::RequestId id) { return core::fact::PauseRequested{id, true}; });
+}
+
+void Instance::resume(Done done) {
+    loop_.post([this] {
+        if (pause_end_) loop_.cancel(*pause_end_);
+        pause_end_.reset();
+    });
+    ask(std::move(done), [](core::RequestId id) { return core::fact::PauseRequested{id, false}; });
+}
+
+void Instance::show(std::string key, std::string revision, Done done) {
+    loop_.post([this, key = std::move(key), revision = std::move(revision),
+                done = std::move(done)] { done(instance::show(node_->log(), key, revision)); });
+}
+
+void Instance::edit(Edit edit, Done done) {
+    loop_.post([this, edit = std::move(edit), done = std::move(done)]() mutable {
+        if (ended_) {
+            done({Outcome::failed, "the instance is stopping", {}, {}, {}});
+            return;
+        }
+        if (node_->role() == core::Role::shadow) {
+            // The core's own refusal, before anything about the edit is judged here.
+            feed(core::fact::EditRequested{expect(std::move(done)), {}, {}});
+            return;
+        }
+        // A retry of an edit that was applied would change nothing now; the core knows it by its
+        // id.
+        const bool known = !edit.op_id.empty() && node_->log().find_op(edit.op_id);
+        auto checked =
+            check_edit(edit, node_->log().document(), node_->log().last().revision, registry_);
+        if (known) {
+            core::Entry entry;
+            entry.op_id = edit.op_id;
+            feed(core::fact::EditRequested{expect(std::move(done)), std::move(entry), {}});
+            return;
+        }
+        if (auto* reply = std::get_if<Reply>(&checked)) {
+            done(std::move(*reply));
+            return;
+        }
+        auto& ready = std::get<CheckedEdit>(checked);
+        const auto id = expect([done = std::move(done), diff = ready.diff](Reply reply) {
+            if (reply.outcome == Outcome::done || reply.outcome == Outcome::provisional) {
+                reply.text = diff;
+            }
+            done(std::move(reply));
+        });
+        std::optional<core::Revision> only_at;
+        if (!edit.if_revision.empty()) only_at = parse_revision(edit.if_revision);
+        feed(core::fact::EditRequested{id, std::move(ready.entry), only_at});
+    });
+}
+
+void Instance::history(std::size_t max,
+                       std::function<void(Reply, std::vector<HistoryEntry>)> done) {
+    loop_.post([this, max, done = std::move(done)] {
+        done(Reply{}, instance::history(node_->log(), max));
+    });
+}
+
+void Instance::peer_enable(bool on, Done done) {
+    ask(std::move(done), [on](core::RequestId id) { return core::fact::EnableRequested{id, on}; });
+}
+
+void Instance::peer_connect(bool on, Done done) {
+    ask(std::move(done), [on](core::RequestId id) { return core::fact::ConnectRequested{id, on}; });
+}
+
+void Instance::with_peer_link(Done done, const std::function<void(Done)>& use) {
+    if (peer_link_) {
+        use(std::move(done));
+        return;
+    }
+    done({Outcome::refused,
+          "this instance has no [transport]; add one to " + config_.file.string() +
+              " to run it as one of a pair",
+          {},
+          {},
+          {}});
+}
+
+void Instance::peer_reset(Done done) {
+    loop_.post([this, done = std::move(done)]() mutable {
+        with_peer_link(std::move(done), [this](Done then) {
+            const bool shadow = node_->role() == core::Role::shadow;
+            const bool connected =
+                shadow ? node_->persistent().connect && peer_link_->linked() : peer_link_->linked();
+            if (connected) {
+                then({Outcome::refused,
+                      shadow ? "the shadow is connected; run `umbra peer disconnect` first"
+                             : "the shadow is connected; disconnect it on its side first",
+                      {},
+                      {},
+                      {}});
+                return;
+            }
+            peer_link_->forget(std::move(then));
+        });
+    });
+}
+
+void Instance::peer_invite(Done done) {
+    loop_.post([this, done = std::move(done)]() mutable {
+        with_peer_link(std::move(done), [this](Done then) {
+            if (node_->role() != core::Role::master) {
+                then({Outcome::refused,
+                      config_.name + " is a shadow; invitations are made by the master",
+                      {},
+                      {},
+                      {}});
+            } else if (!node_->persistent().ha_enabled) {
+                then({Outcome::refused,
+                      "high availability is not enabled; run `umbra peer enable` or set [peer] "
+                      "enabled = true",
+                      {},
+                      {},
+                      {}});
+            } else {
+                peer_link_->invite(std::move(then));
+            }
+        });
+    });
+}
+
+void Instance::peer_join(std::string invitation, Done done) {
+    loop_.post([this, invitation = std::move(invitation), done = std::move(done)]() mutable {
+        with_peer_link(std::move(done), [&](Done then) {
+            if (node_->role() != core::Role::shadow) {
+                then({Outcome::refused,
+                      config_.name + " is the master; the shadow joins with an invitation of it",
+                      {},
+                      {},
+                      {}});
+                return;
+            }
+            peer_link_->join(invitation, std::move(then));
+        });
+    });
+}
+
+void Instance::peer_check(Done done) {
+    loop_.post([this, done = std::move(done)]() mutable {
+        with_peer_link(std::move(done),
+                       [this](Done then) { peer_link_->check(timers(), std::move(then)); });
+    });
+}
+
+void Instance::tunnel_enrol(std::string tunnel, std::string invitation, Done done) {
+    loop_.post([this, tunnel = std::move(tunnel), invitation = std::move(invitation),
+                done = std::move(done)] {
+        tunnels_->enrol(tunnel, invitation, [tunnel, done](const Result<umbra::Done>& result) {
+            if (result.ok()) {
+                done({Outcome::done,
+                      "tunnel " + tunnel + " is enrolled with its gateway",
+                      {},
+                      {},
+                      {}});
+                return;
+            }
+            const auto outcome =
+                result.error().code == Errc::invalid ? Outcome::invalid : Outcome::failed;
+            done({outcome, result.error().message, {}, {}, {}});
+        });
+    });
+}
+
+}  // namespace umbra::instance

@@ -1,0 +1,157 @@
+// How an instance begins.
+
+#include "editor.hpp"
+#include "instance.hpp"
+#include "sha256.hpp"
+#include <umbra/base/log.hpp>
+
+#include <utility>
+
+namespace umbra::instance {
+
+namespace {
+
+base::LogLevel level_of(umbra_log_level level) {
+    switch (level) {
+        case UMBRA_LOG_TRACE:
+            return base::LogLevel::trace;
+        case UMBRA_LOG_DEBUG:
+            return base::LogLevel::debug;
+        case UMBRA_LOG_INFO:
+            return base::LogLevel::info;
+        case UMBRA_LOG_WARN:
+            return base::LogLevel::warn;
+        case UMBRA_LOG_ERROR:
+            return base::LogLevel::error;
+    }
+    return base::LogLevel::error;
+}
+
+}  // namespace
+
+host::Surroundings Instance::surroundings() {
+    return {loop_.executor(),
+            &loop_,
+            {[](umbra_log_level level) { return base::log_enabled(level_of(level)); },
+             [](umbra_log_level level, std::string_view room, std::string_view text) {
+                 base::log_write(level_of(level), room, text);
+             }}};
+}
+
+Result<Done> Instance::start() {
+    auto log = open_store();
+    if (!log.ok()) return log.error();
+    if (auto imported = import_initial(*log); !imported.ok()) return imported;
+
+    const auto alert = [this](const std::string& id, bool error, const std::string& text) {
+        alerts_.set(id, error, text);
+    };
+    tunnels_ = std::make_unique<Tunnels>(
+        Tunnels::Place{&registry_, surroundings(), config_.name, state_.incarnation,
+                       config_.data_dir / "tunnel"},
+        [this](core::Fact fact) { feed(std::move(fact)); }, alert);
+    probes_ = std::make_unique<Probes>(registry_, surroundings(), config_.name,
+                                       config_.data_dir / "probe", alert);
+    make_node(std::move(*log));
+    if (auto opened = open_transport(); !opened.ok()) return opened;
+
+    // The core hears of tunnels and peer before its first tick, so that it waits for them.
+    stepping_ = true;
+    apply_document();
+    if (peer_link_ && peer_link_->peer()) feed(core::fact::Paired{true});
+    stepping_ = false;
+    next_tick_ = loop_.now();
+    publish_status();
+    tick();
+    base::info("instance", "{} {} started as {}, epoch {}, revision {}", config_.name,
+               UMBRA_VERSION, core::to_string(node_->role()), node_->epoch(),
+               core::to_string(node_->log().last().revision));
+    return umbra::Done{};
+}
+
+Result<core::Log> Instance::open_store() {
+    const auto plugin = registry_.load(UMBRA_KIND_STORAGE, config_.storage.plugin);
+    if (!plugin.ok()) return plugin.error();
+    auto handle = host::StorageHandle::make(
+        *registry_.find(UMBRA_KIND_STORAGE, config_.storage.plugin),
+        {config_.name, config_.storage.plugin, config_.data_dir / "storage",
+         config_.storage.options.data(), config_.storage.options.size()},
+        surroundings());
+    if (!handle.ok()) return handle.error();
+    store_ = std::make_unique<Store>(std::move(handle).value(), config_.data_dir / "divergence");
+    store_->listen([this](std::uint64_t op) { feed(core::fact::Stored{op}); },
+                   [this](const Error& error) { fail(error); });
+    return store_->load(loop_, &sha256);
+}
+
+/// [shared] initial: imported once, by a master whose store is empty.
+Result<Done> Instance::import_initial(core::Log& log) {
+    const bool wanted = config_.shared_initial && state_.persistent.role == core::Role::master &&
+                        state_.persistent.epoch == 0 && log.last().revision.seq == 0;
+    if (!wanted) return umbra::Done{};
+    const auto file = config_.shared_initial->string();
+    const auto load = config::load_shared_file(file, registry_);
+    if (!load.document) return Error{Errc::invalid, load.problems.render()};
+    if (load.document->empty()) return umbra::Done{};
+    core::Entry entry;
+    entry.op_id = random_hex(16);
+    entry.author = "umbra";
+    entry.message = "imported " + file;
+    entry.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
+    entry.changes = core::difference({}, *load.document);
+    const auto stored = store_->append_now(loop_, log.append(0, std::move(entry)));
+    if (!stored.ok()) return stored;
+    base::info("instance", "imported {} as revision {}", file,
+               core::to_string(log.last().revision));
+    return umbra::Done{};
+}
+
+void Instance::make_node(core::Log log) {
+    core::Settings settings;
+    settings.node = config_.name;
+    settings.incarnation = state_.incarnation;
+    settings.version = UMBRA_VERSION;
+    settings.permitted = config_.peer.permitted.value_or("");
+    settings.check_interval = config_.peer.check_interval;
+    settings.connect_timeout = config_.peer.connect_timeout;
+    settings.request_timeout = config_.peer.request_timeout;
+    settings.takeover_delay = config_.peer.takeover_delay_for(true);
+    settings.takeover_delay_unfenced = config_.peer.takeover_delay_for(false);
+    for (const auto& file : registry_.files()) {
+        if (!file.usable() || !file.identity) continue;
+        settings.plugins.push_back(std::string{config::kind_name(static_cast<umbra_kind>(file.identity->kind))} + "/" +
+                                   file.identity->name + " " + file.identity->version);
+    }
+    if (state_.ha_in_file != config_.peer.enabled) {
+        state_.persistent.ha_enabled = config_.peer.enabled;
+    }
+    node_.emplace(std::move(settings), state_.persistent, std::move(log), loop_.now());
+}
+
+Result<Done> Instance::open_transport() {
+    if (config_.transport.plugin.empty()) return umbra::Done{};
+    const auto plugin = registry_.load(UMBRA_KIND_TRANSPORT, config_.transport.plugin);
+    if (!plugin.ok()) return plugin.error();
+    auto handle = host::TransportHandle::make(
+        *registry_.find(UMBRA_KIND_TRANSPORT, config_.transport.plugin),
+        {config_.name, config_.transport.plugin, config_.data_dir / "transport",
+         config_.transport.options.data(), config_.transport.options.size()},
+        surroundings());
+    if (!handle.ok()) return handle.error();
+    peer_link_ = std::make_unique<PeerLink>(
+        PeerLink::Place{surroundings(), config_.name, UMBRA_VERSION, config_.transport,
+                        config_.peer.permitted.value_or(""), config_.peer.request_timeout},
+        std::move(handle).value(), state_.peer, [this](core::Fact fact) { feed(std::move(fact)); },
+        [this](std::optional<PinnedPeer> peer, std::function<void()> done) {
+            state_.peer = std::move(peer);
+            save(std::move(done));
+        });
+    std::optional<Result<umbra::Done>> opened;
+    peer_link_->open([&](Result<umbra::Done> result) { opened.emplace(std::move(result)); });
+    loop_.run_until([&] { return opened.has_value(); });
+    return *opened;
+}
+
+}  // namespace umbra::instance

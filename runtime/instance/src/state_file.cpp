@@ -1,0 +1,114 @@
+#include "state_file.hpp"
+
+#include <umbra/base/durable_file.hpp>
+
+#include <boost/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace umbra::instance {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t state_bytes_max = 64 * 1024;
+constexpr std::int64_t state_version = 1;
+
+std::filesystem::path file_of(const std::filesystem::path& data_dir) {
+    return data_dir / "state.json";
+}
+
+InstanceState from_json(const json::object& o) {
+    InstanceState state;
+    state.name = o.at("name").as_string().c_str();
+    state.incarnation = o.at("incarnation").as_string().c_str();
+    const std::string role = o.at("role").as_string().c_str();
+    if (role != "master" && role != "shadow") throw std::runtime_error("role is \"" + role + "\"");
+    state.persistent.role = role == "master" ? core::Role::master : core::Role::shadow;
+    state.persistent.epoch = o.at("epoch").to_number<std::uint64_t>();
+    state.persistent.ha_enabled = o.at("ha_enabled").as_bool();
+    state.persistent.connect = o.at("connect").as_bool();
+    state.persistent.yielded = o.at("yielded").as_bool();
+    state.ha_in_file = o.at("ha_in_file").as_bool();
+    if (const auto* peer = o.if_contains("peer")) {
+        const auto& p = peer->as_object();
+        state.peer =
+            PinnedPeer{p.at("name").as_string().c_str(), p.at("identity").as_string().c_str(),
+                       p.at("publish").as_string().c_str(), p.at("respond").as_string().c_str()};
+    }
+    return state;
+}
+
+}  // namespace
+
+Result<std::optional<InstanceState>> load_state(const std::filesystem::path& data_dir) {
+    const auto path = file_of(data_dir);
+    const auto text = base::read_file(path, state_bytes_max);
+    if (!text.ok()) {
+        if (text.error().sys_errno == ENOENT) return std::optional<InstanceState>{};
+        return text.error();
+    }
+    try {
+        const auto value = json::parse(*text);
+        const auto& object = value.as_object();
+        const auto version = object.at("version").to_number<std::int64_t>();
+        if (version != state_version) {
+            return Error{Errc::invalid, path.string() + ": written by another version (format " +
+                                            std::to_string(version) + ", this program reads " +
+                                            std::to_string(state_version) +
+                                            "); start it with the program that wrote it"};
+        }
+        return std::optional<InstanceState>{from_json(object)};
+    } catch (const std::exception&) {
+        return Error{Errc::data_loss,
+                     path.string() +
+                         ": damaged; restore it from a backup, or move the data directory "
+                         "away to join the pair as a fresh shadow"};
+    }
+}
+
+Result<Done> save_state(const std::filesystem::path& data_dir, const InstanceState& state) {
+    json::object o;
+    o["version"] = state_version;
+    o["name"] = state.name;
+    o["incarnation"] = state.incarnation;
+    o["role"] = core::to_string(state.persistent.role);
+    o["epoch"] = state.persistent.epoch;
+    o["ha_enabled"] = state.persistent.ha_enabled;
+    o["connect"] = state.persistent.connect;
+    o["yielded"] = state.persistent.yielded;
+    o["ha_in_file"] = state.ha_in_file;
+    if (state.peer) {
+        o["peer"] = json::object{{"name", state.peer->name},
+                                 {"identity", state.peer->identity},
+                                 {"publish", state.peer->publish},
+                                 {"respond", state.peer->respond}};
+    }
+    return base::replace_file(file_of(data_dir), json::serialize(o) + "\n");
+}
+
+Result<DataDirLock> DataDirLock::take(const std::filesystem::path& data_dir) {
+    const auto path = data_dir / "lock";
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return Error{Errc::denied, path.string() + ": " + std::strerror(errno), errno};
+    }
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ::close(fd);
+        return Error{
+            Errc::conflict,
+            data_dir.string() + ": another process uses this data directory; stop it first"};
+    }
+    return DataDirLock{fd};
+}
+
+DataDirLock::~DataDirLock() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace umbra::instance

@@ -1,0 +1,150 @@
+#include "store.hpp"
+
+#include <umbra/base/clock.hpp>
+#include <umbra/base/durable_file.hpp>
+#include <umbra/base/log.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace umbra::instance {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration open_limit = 60s;
+constexpr std::size_t read_batch = 1000;
+
+LogPosition to_log_position(const core::Position& p) {
+    return {p.revision.seq, p.revision.epoch, p.hash};
+}
+core::Position to_position(const LogPosition& p) { return {{p.epoch, p.seq}, p.hash}; }
+LogEntry to_entry(const core::Logged& logged) {
+    return {to_log_position(logged.position), logged.body};
+}
+
+/// Runs the loop until the operation that `start` begins is complete.
+template <class T, class Start>
+Result<T> await(Loop& loop, Start start) {
+    std::optional<Result<T>> answer;
+    start([&](Result<T> result) { answer.emplace(std::move(result)); });
+    loop.run_until([&] { return answer.has_value(); });
+    return *answer;
+}
+
+Error damaged(const std::string& what) {
+    return {Errc::data_loss,
+            "the stored configuration is damaged: " + what +
+                "; move the data directory away to join the pair as a fresh shadow"};
+}
+
+}  // namespace
+
+Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
+    const auto opened = await<StorageOpened>(loop, [&](auto done) {
+        handle_->open(host::Deadline::after(open_limit), std::move(done));
+    });
+    if (!opened.ok()) return opened.error();
+    if (!opened->detail.empty()) base::warn("storage", "{}", opened->detail);
+
+    core::Log log(hash);
+    if (opened->snapshot.seq != 0) {
+        const auto snapshot = await<LogEntry>(loop, [&](auto done) {
+            handle_->read_snapshot(host::Deadline::after(open_limit), std::move(done));
+        });
+        if (!snapshot.ok()) return snapshot.error();
+        auto document = core::decode_document(snapshot->body);
+        if (!document) return damaged("the snapshot cannot be read");
+        log.install(to_position(snapshot->position), std::move(*document));
+    }
+    while (log.last().revision.seq < opened->last.seq) {
+        const auto entries = await<std::vector<LogEntry>>(loop, [&](auto done) {
+            handle_->read(log.last().revision.seq + 1, read_batch,
+                          host::Deadline::after(open_limit), std::move(done));
+        });
+        if (!entries.ok()) return entries.error();
+        if (entries->empty()) return damaged("entries are missing");
+        for (const auto& entry : *entries) {
+            if (!log.push(entry.body) || log.last() != to_position(entry.position)) {
+                return damaged("entry " + std::to_string(entry.position.seq) +
+                               " does not follow the one before it");
+            }
+        }
+    }
+    return log;
+}
+
+Result<Done> Store::append_now(Loop& loop, const core::Logged& entry) {
+    return await<Done>(loop, [&](auto done) {
+        handle_->append({to_entry(entry)}, host::Deadline::after(open_limit), std::move(done));
+    });
+}
+
+void Store::listen(Stored stored, Failed failed) {
+    stored_ = std::move(stored);
+    failed_ = std::move(failed);
+}
+
+host::Callback<Done> Store::completion(std::uint64_t op) {
+    return [this, op](const Result<Done>& result) {
+        if (result.ok()) {
+            stored_(op);
+        } else if (result.error().code != Errc::closed) {
+            failed_(result.error());
+        }
+    };
+}
+
+void Store::carry_out(const core::effect::Append& effect) {
+    std::vector<LogEntry> entries;
+    entries.reserve(effect.entries.size());
+    for (const auto& logged : effect.entries) entries.push_back(to_entry(logged));
+    handle_->append(entries, host::Deadline::none(), completion(effect.op));
+}
+
+void Store::carry_out(const core::effect::Truncate& effect) {
+    if (!save_divergence(effect.saved)) return;
+    handle_->truncate(effect.seq, host::Deadline::none(), completion(effect.op));
+}
+
+void Store::carry_out(const core::effect::Install& effect) {
+    if (!save_divergence(effect.saved)) return;
+    handle_->install({to_log_position(effect.position), core::encode(effect.document)},
+                     host::Deadline::none(), completion(effect.op));
+}
+
+/// Durable before anything is cut. Rare, so it may hold the loop for the time of an fsync.
+bool Store::save_divergence(const std::vector<core::Logged>& saved) {
+    if (saved.empty()) return true;
+    std::string lines;
+    for (const auto& logged : saved) {
+        const auto entry = core::decode_entry(logged.body);
+        if (!entry) continue;
+        lines += "# revision " + core::to_string(entry->revision) + " by " + entry->author + ": " +
+                 entry->message + "\n";
+        for (const auto& change : entry->changes) {
+            lines += change.literal ? change.key + " = " + *change.literal + "\n"
+                                    : "# unset " + change.key + "\n";
+        }
+    }
+    const auto& first = saved.front().position.revision;
+    const auto path =
+        divergence_dir_ / (core::to_string(first) + "-" + base::wall_time() + ".toml");
+    auto made = base::make_private_directory(divergence_dir_);
+    if (made.ok()) made = base::replace_file(path, lines);
+    if (!made.ok()) {
+        failed_(made.error());
+        return false;
+    }
+    base::warn("storage", "saved {} entries that the master does not have as {}", saved.size(),
+               path.string());
+    return true;
+}
+
+void Store::stop(Duration limit, std::function<void()> done) {
+    handle_->stop(host::Deadline::after(limit),
+                  [done = std::move(done)](const Result<Done>&) { done(); });
+}
+
+}  // namespace umbra::instance
