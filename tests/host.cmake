@@ -14,8 +14,12 @@ endfunction()
 function(umbra_add_bent_plugin variant)
   set(target umbra_host_test_${variant})
   add_library(${target} MODULE integration/host/plugins/bare.c)
-  target_link_libraries(${target} PRIVATE umbra_sdk umbra_build_options)
+  target_link_libraries(${target} PRIVATE umbra_sdk)
+  target_compile_options(${target} PRIVATE
+      $<TARGET_PROPERTY:umbra_build_options,INTERFACE_COMPILE_OPTIONS>)
   target_compile_definitions(${target} PRIVATE ${ARGN})
+  # The host must find what is undefined, not the loader because a plugin happens to ask for it.
+  target_link_options(${target} PRIVATE LINKER:-z,lazy)
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME umbra-probe-bare
       LIBRARY_OUTPUT_DIRECTORY ${umbra_host_test_plugins}/${variant} SKIP_BUILD_RPATH TRUE)
   set_property(GLOBAL APPEND PROPERTY umbra_host_test_targets ${target})

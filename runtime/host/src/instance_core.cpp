@@ -153,7 +153,6 @@ void InstanceCore::completed(Operation& op, const umbra_status* status, const vo
 
 /// The completion has reached the host's thread.
 void InstanceCore::settle(Operation& op) {
-    if (detached_) return;
     std::function<void()> answer;
     if (op.answered) {
         ++stats_.late;
@@ -168,7 +167,7 @@ void InstanceCore::settle(Operation& op) {
 
 /// The deadline has passed first.
 void InstanceCore::expire(Operation& op) {
-    if (detached_ || op.answered) return;
+    if (op.answered) return;
     op.timer.reset();
     op.answered = true;
     op.unwanted = true;

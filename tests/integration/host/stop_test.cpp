@@ -129,6 +129,18 @@ TEST_F(StopTest, HandleDroppedWithoutStopIsNamedAndItsCallbacksDoNotRun) {
                             "stop(); it is left as it is until exit"));
 }
 
+TEST_F(StopTest, RefusalThatIsOnItsWayDoesNotRunOnceTheHandleIsGone) {
+    auto probe = make("ok");
+    probe->stop(Deadline::after(1s), stopped.callback());
+    loop.run_queued();
+    probe->check(Deadline::after(1s), late.callback());
+    EXPECT_GT(loop.queued(), 0u);
+    probe.reset();
+    loop.run_queued();
+    EXPECT_TRUE(stopped.here());
+    EXPECT_FALSE(late.here());
+}
+
 TEST_F(StopTest, HandleMayBeDestroyedInItsOwnStopCallback) {
     auto probe = make("ok");
     probe->stop(Deadline::after(1s), [&](Result<Done> done) {
