@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a build needs, where they are missing, and says which.
+#
+#   packaging/install-build-tools.sh [--tests] [--demo]
+set -euo pipefail
+
+packages=(g++ cmake ninja-build pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
+    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev)
+for option in "$@"; do
+    case "$option" in
+        --tests) packages+=(python3 libgtest-dev libgmock-dev libbenchmark-dev curl openssl util-linux
+            dpkg-dev file binutils iproute2) ;;
+        --demo) packages+=(python3 curl) ;;
+        *) echo "install-build-tools.sh: unknown argument '$option'" >&2; exit 2 ;;
+    esac
+done
+
+missing=()
+for package in "${packages[@]}"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "install-build-tools.sh: this is not a Debian system; install by hand: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "install-build-tools.sh: run this as root, or install sudo: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
