@@ -130,14 +130,25 @@ TEST_F(ZeroMqAttack, AnImpostorOfThePeerIsNotBelieved) {
 }
 
 TEST_F(ZeroMqAttack, AClientWithoutCurveIsRefusedAndCounted) {
+    // The client may notice the mismatch first and hang up before it is counted; and it never dials
+    // again by itself. So several try.
     zmq::context_t context;
-    zmq::socket_t dealer{context, zmq::socket_type::dealer};
-    dealer.set(zmq::sockopt::linger, 0);
-    dealer.connect(a.spec.own_respond);
-    dealer.send(zmq::str_buffer("q"), zmq::send_flags::dontwait);
-    ASSERT_TRUE(a.run_until([&] { return strangers(a) >= 1; }));
-    zmq::message_t answer;
-    EXPECT_FALSE(dealer.recv(answer, zmq::recv_flags::dontwait));
+    std::vector<zmq::socket_t> clients;
+    const auto try_again = [&] {
+        auto& client = clients.emplace_back(context, zmq::socket_type::dealer);
+        client.set(zmq::sockopt::linger, 0);
+        client.connect(a.spec.own_respond);
+        client.send(zmq::str_buffer(""), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+        client.send(zmq::str_buffer("q"), zmq::send_flags::dontwait);
+        return a.run_until([&] { return strangers(a) >= 1; }, 500ms);
+    };
+    bool counted = false;
+    while (!counted && clients.size() < 40) counted = try_again();
+    EXPECT_TRUE(counted);
+    for (auto& client : clients) {
+        zmq::message_t answer;
+        EXPECT_FALSE(client.recv(answer, zmq::recv_flags::dontwait));
+    }
 }
 
 TEST_F(ZeroMqAttack, ASubscriberWithAnUnknownKeyGetsNoUpdates) {
