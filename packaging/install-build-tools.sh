@@ -4,7 +4,7 @@
 #   packaging/install-build-tools.sh [--tests] [--demo]
 set -euo pipefail
 
-packages=(g++ cmake ninja-build pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
+packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
     libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev)
 for option in "$@"; do
     case "$option" in
