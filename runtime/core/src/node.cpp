@@ -141,6 +141,7 @@ Node::PeerView Node::peer(Instant now) const {
     view.version = peer_version_;
     view.plugins = peer_plugins_;
     view.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(watch_.rtt()).count();
+    view.heard = watch_.last_heard();
     if (peer_pong_) view.last = peer_pong_->last;
     if (role() == Role::shadow) {
         view.state = peer_pong_ && !watch_.suspected() ? to_string(peer_pong_->role)
@@ -155,6 +156,8 @@ Node::PeerView Node::peer(Instant now) const {
         return view;
     }
     view.last = session_->acked;
+    view.heard = view.heard ? std::max(*view.heard, session_->heard) : session_->heard;
+    if (!watch_.last_heard()) view.rtt_us = session_->rtt_us;
     view.timers = session_->timers;
     view.in_sync = in_sync_.contains(session_->member);
     view.state = now - session_->heard < lost_after() ? session_->state : "lost";
@@ -304,6 +307,7 @@ void Node::on(const fact::PingFailed& fact) {
 void Node::on(const fact::PeerAsked& fact) {
     const auto message = wire::decode(fact.bytes);
     if (!message) return;  // The asker runs into its timeout; the transport counts the rest.
+    watch_.spoke();
     const auto send = [&](const wire::Message& answer_message) {
         emit(effect::AnswerPeer{fact.id, wire::encode(answer_message)});
     };

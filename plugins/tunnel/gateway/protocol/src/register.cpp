@@ -280,7 +280,9 @@ void Register::decide_claim(Instant now, const Waiting& claim, Effects& out) {
     if (auto text = objection(now, claim)) return refuse(now, claim, std::move(*text), out);
     const Member member{claim.node, nodes_.at(claim.node).incarnation};
     Record next = record_;
-    if (next.epoch == 0) next.in_sync = {member};
+    // The first holder ever, or the first after the record was lost: then nobody knows whether the
+    // others have what this node acknowledged alone, so it has to let them in again.
+    if (next.holder.node.empty()) next.in_sync = {member};
     next.epoch = claim.epoch;
     // Its own successor keeps its streams: no other node carries any.
     const bool drain = consents_to(now, claim.node) || is_holder(claim.node);

@@ -89,6 +89,7 @@ public:
         bool in_sync = false;
         wire::Timers timers;
         std::int64_t rtt_us = 0;
+        std::optional<Instant> heard;  ///< Last sign of life, of whatever kind.
     };
     [[nodiscard]] PeerView peer(Instant now) const;
 

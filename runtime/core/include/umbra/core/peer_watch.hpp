@@ -37,6 +37,8 @@ public:
     bool answered(Instant now, AskId ask, Duration rtt);
     bool failed(Instant now, AskId ask);
     void refused(Instant now);
+    /// The peer said something of its own accord: somebody is there again.
+    void spoke() { refused_.reset(); }
     void link_lost(Instant now);
     /// The watcher itself did not run for `gap`: what it missed is not the peer's fault.
     void was_late(Instant now, Duration gap);

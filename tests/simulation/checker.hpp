@@ -1,0 +1,76 @@
+#pragma once
+
+#include "world.hpp"
+#include <umbra/core/log.hpp>
+#include <umbra/gateway/register.hpp>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace umbra::simulation {
+
+class Instance;
+
+/// The invariants, named as in the reliability programme. Everything is told as it happens; what
+/// does not hold is thrown as a `Violation`.
+class Checker {
+public:
+    /// A change of holder on its way to the register's disk, with what the gateway knew.
+    struct Granting {
+        gateway::Record before, after;
+        gateway::ClaimReason reason;
+        bool holder_silent;  ///< No link, or nothing heard for the lease.
+        bool consented;
+    };
+
+    Checker(World& world, std::array<Instance*, 2>& instances)
+        : world_(world), instances_(instances) {}
+
+    // S1: of the traffic that the gateway routes.
+    void accepted(std::size_t node, const std::string& incarnation, core::Epoch epoch);
+    // S2: an instance speaks or serves under an epoch.
+    void acts(const Instance& instance, core::Epoch epoch);
+    // S2, S7, S8: the register changes hands.
+    void granting(const Granting& grant);
+    void granted(const gateway::Record& before, const gateway::Record& after);
+    // S5: an entry is durable somewhere.
+    void landed(const core::Logged& logged);
+    // S3, S4: an edit was acknowledged as durable.
+    void acknowledged(const Instance& master, const std::string& op, core::Revision revision,
+                      std::optional<core::Revision> base, const gateway::Record& record);
+
+    /// Something happened that can move the role away from this node, or to the other one.
+    void disturbed(std::size_t node) { disturbed_[node] = world_.now(); }
+    void disturbed() { disturbed_[alpha] = disturbed_[beta] = world_.now(); }
+    /// From here on edits may be lost: an operator decided so, or a disk was lost that held them.
+    void operator_gave_up_edits() { acknowledged_.clear(); }
+    void record_was_lost() { record_lost_ = true; }
+
+    /// S3 for one node: whatever was acknowledged is in its log, once.
+    void holds_everything(const Instance& instance) const;
+    [[nodiscard]] std::size_t acknowledged_edits() const { return acknowledged_.size(); }
+
+private:
+    struct Edit {
+        std::string op;
+        core::Position position;
+    };
+    /// Longest time from a cause to the change of holder it leads to.
+    static constexpr Duration aftermath{std::chrono::seconds{8}};
+
+    World& world_;
+    std::array<Instance*, 2>& instances_;
+    core::Epoch routed_ = 0;
+    std::map<core::Epoch, std::string> server_;
+    core::Epoch granted_ = 0;
+    std::map<core::Revision, core::Hash> hashes_;
+    std::map<std::uint64_t, Edit> acknowledged_;
+    std::set<std::string> done_;
+    std::map<core::Revision, std::string> bases_;
+    std::array<Instant, 2> disturbed_{};
+    bool record_lost_ = false;
+};
+
+}  // namespace umbra::simulation
