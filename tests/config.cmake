@@ -13,3 +13,15 @@ umbra_add_test(config_test LABEL unit
         unit/config/values_test.cpp
     LIBRARIES umbra::config)
 target_compile_definitions(config_test PRIVATE UMBRA_EXAMPLES="${PROJECT_SOURCE_DIR}/configs")
+
+# The examples against the plugins of this tree.
+set(umbra_config_parts
+    umbra-transport-zeromq umbra-storage-file umbra-probe-tcp umbra-tunnel-gateway umbra-gateway)
+umbra_add_test(config_plugins_test LABEL integration
+    SOURCES integration/config/real_plugins_test.cpp
+    LIBRARIES umbra::config umbra::host)
+target_compile_definitions(config_plugins_test PRIVATE
+    UMBRA_EXAMPLES="${PROJECT_SOURCE_DIR}/configs"
+    UMBRA_PLUGINS="${UMBRA_PLUGIN_OUTPUT_DIRECTORY}"
+    UMBRA_GATEWAY="$<TARGET_FILE:umbra-gateway>")
+add_dependencies(config_plugins_test ${umbra_config_parts})
