@@ -53,7 +53,8 @@ void Instance::publish_status() {
         if (status->peer.instance.empty() && peer_link_->peer()) {
             status->peer.instance = peer_link_->peer()->name;
         }
-        if (status->peer.detail.empty() && !peer_link_->linked() && peer_link_->peer()) {
+        const bool quiet = !peer.heard || now - *peer.heard > std::chrono::seconds{1};
+        if (status->peer.detail.empty() && quiet && !peer_link_->linked() && peer_link_->peer()) {
             status->peer.detail = peer_link_->detail();
         }
         status->strangers = peer_link_->strangers();
@@ -64,7 +65,7 @@ void Instance::publish_status() {
             Duration{peer.timers.check_interval}, Duration{peer.timers.connect_timeout},
             Duration{peer.timers.request_timeout}, Duration{peer.timers.takeover_delay}};
     }
-    if (node_->watch().last_heard()) status->peer.rtt_us = peer.rtt_us;
+    if (peer.heard) status->peer.rtt_us = peer.rtt_us;
     status->tunnels = tunnels_->status();
     status->probes = probes_->status();
     status->alerts = alerts_.list();
@@ -74,7 +75,7 @@ void Instance::publish_status() {
 
     const std::lock_guard lock(status_mutex_);
     status_ = std::move(status);
-    heard_ = node_->watch().last_heard();
+    heard_ = peer.heard;
 }
 
 Status Instance::status() const {
