@@ -107,10 +107,10 @@ protected:
         std::optional<OpenStatus> status;
         std::optional<StreamEnd> end;
     };
-    std::unique_ptr<Client> client(const std::string& virtual_host = "crm.cloud",
-                                   std::uint16_t port = 80, std::uint64_t epoch = 1) {
-        auto made = std::make_unique<Client>();
-        Client* c = made.get();
+    /// The fixture keeps it: its sockets may still have news after the test's body.
+    Client* client(const std::string& virtual_host = "crm.cloud", std::uint16_t port = 80,
+                   std::uint64_t epoch = 1) {
+        Client* c = clients.emplace_back(std::make_unique<Client>()).get();
         auto opened = played.any()->open({epoch, virtual_host, port, "203.0.113.9:40000"});
         EXPECT_TRUE(opened.ok());
         c->stream = *opened;
@@ -120,7 +120,7 @@ protected:
         c->user = std::make_unique<User>(std::move(outer));
         c->stream->attach(std::move(inner));
         c->user->read_on();
-        return made;
+        return c;
     }
     bool echoes(Client& c, const std::string& text) {
         const std::size_t before = c.user->in.size();
@@ -137,6 +137,7 @@ protected:
     TestHost host{state_dir.path().string()};
     PlayedGateway played{io};
     EchoBackend backend{io};
+    std::vector<std::unique_ptr<Client>> clients;
     AgentOptions options;
     TunnelSpec spec;
     std::vector<TunnelEvent> events;
@@ -439,7 +440,7 @@ TEST_F(AgentTest, AFrozenNodeServesNothingWhenItWakesAndReportsThatItIsFenced) {
     open_to_active();
     const std::size_t before = backend.accepted;
     host.freeze();
-    auto denied = client("no.cloud");  // Denials are logged: there it stops.
+    (void)client("no.cloud");  // Denials are logged: there it stops.
     ASSERT_TRUE(until([&] { return host.is_standing(); }));
     auto late = client();
     late->user->write("order one more");
