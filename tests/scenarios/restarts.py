@@ -1,0 +1,105 @@
+"""Every process killed and started in every order: one master, one shadow, equal revisions."""
+
+import itertools
+
+from harness import NODES, Pair, expect, scenario, wait_for
+
+ALL = ("gateway", *NODES)
+
+
+def settle(pair, number):
+    """The pair is whole again, has the edit of before, and takes another one."""
+    master = pair.wait_settled(limit=30)
+    for node in NODES:
+        value = pair.value(node, "probe.crm-backend.every")
+        expect(value == f"{number}s", f"{node} has the edit before the kill: {value}")
+    pair.set(master, f'probe.crm-backend.every="{number + 1}s"')
+
+
+def restart_all(options, kills):
+    """Kills all three in this order and starts them in each of the six orders. In every other
+    round the survivors of a kill are given the time to react to it.
+    """
+    with Pair(options).up() as pair:
+        number = 3
+        pair.set("alpha", f'probe.crm-backend.every="{number}s"')
+        for patient, starts in zip(itertools.cycle((False, True)), itertools.permutations(ALL)):
+            print(f"kill {kills}, start {starts}, {'patient' if patient else 'at once'}")
+            for name in kills:
+                pair[name].kill()
+                left = [node for node in NODES if pair[node].alive()]
+                if patient and left and pair["gateway"].alive():
+                    wait_for(lambda: pair.active() == left[0], 10, f"{left[0]} serves alone")
+            if patient:
+                pair.start(*starts)
+            else:
+                for name in starts:
+                    pair[name].start()
+            settle(pair, number)
+            number += 1
+
+
+def register_all():
+    for kills in itertools.permutations(ALL):
+
+        def run(options, kills=kills):
+            restart_all(options, kills)
+
+        run.__name__ = "restart_all_killed_" + "_".join(kills)
+        scenario(run)
+
+
+register_all()
+
+
+@scenario
+def restart_one_by_one(options):
+    """In each order, one after the other: killed and started again at once, then with the others
+    given the time to react."""
+    with Pair(options).up() as pair:
+        number = 3
+        pair.set("alpha", f'probe.crm-backend.every="{number}s"')
+        for patient in (False, True):
+            for order in itertools.permutations(ALL):
+                for name in order:
+                    pair[name].kill()
+                    other = [node for node in NODES if node != name]
+                    if patient and name in NODES:
+                        wait_for(lambda: pair.active() == other[0], 10, f"{other[0]} serves")
+                    pair[name].start()
+                    if patient:
+                        pair.wait_settled(limit=30)
+                settle(pair, number)
+                number += 1
+
+
+@scenario
+def restart_with_only_the_shadow_back(options):
+    """All down at once and the master stays away: the shadow was in sync, so it serves when the
+    gateway grants it (B12); the master comes back as the shadow."""
+    with Pair(options).up() as pair:
+        pair.set("alpha", 'probe.crm-backend.every="3s"')
+        for name in ALL:
+            pair[name].kill()
+        pair.start("beta", "gateway")
+        wait_for(lambda: pair.active() == "beta", 15, "beta serves")
+        pair.expect_served()
+        expect(pair.value("beta", "probe.crm-backend.every") == "3s", "with the last edit")
+        pair.start("alpha")
+        pair.wait_settled("beta")
+
+
+@scenario
+def restart_without_gateway(options):
+    """Both instances come back while the gateway is away: nobody claims to serve; when it returns
+    the last master does."""
+    with Pair(options).up() as pair:
+        for name in ALL:
+            pair[name].kill()
+        pair.start("alpha", "beta")
+        wait_for(lambda: "no-gateway" in pair.alerts("alpha"), 5, "alpha says what it waits for")
+        expect(pair.status("alpha")["state"] == "starting", "alpha does not serve")
+        expect(pair.status("beta")["role"] == "shadow", "beta does not serve")
+        pair.start("gateway")
+        pair.wait_settled("alpha")
+        expect("no-gateway" not in pair.alerts("alpha"), "the alert is cleared")

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Runs scenarios: run.py NAME... --build DIR, or run.py --list."""
+
+import argparse
+import pathlib
+import sys
+import time
+
+import edits
+import operation
+import restarts
+import serving
+import strangers
+import takeovers
+from harness import SCENARIOS, Failure
+
+MODULES = (serving, takeovers, restarts, edits, operation, strangers)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Scenarios on real processes.")
+    parser.add_argument("names", nargs="*", help="scenarios; none: all")
+    parser.add_argument("--build", help="build directory with bin/ and plugins.d/")
+    parser.add_argument("--log-level", default="info", help="of the instances")
+    parser.add_argument("--keep", action="store_true", help="keep the files and logs")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    parser.add_argument("--check-names", action="store_true", help="is names.txt up to date?")
+    options = parser.parse_args()
+    if options.check_names:
+        names = pathlib.Path(__file__).with_name("names.txt").read_text().split()
+        wrong = set(names) ^ set(SCENARIOS)
+        print(f"names.txt differs from the scenarios: {sorted(wrong)}" if wrong else "equal")
+        return 1 if wrong else 0
+    if options.list:
+        print("\n".join(SCENARIOS))
+        return 0
+    if unknown := [name for name in options.names if name not in SCENARIOS]:
+        parser.error(f"no scenario is called {unknown[0]}; see --list")
+    if not options.build:
+        parser.error("--build is needed")
+    failed = []
+    for name in options.names or SCENARIOS:
+        start = time.monotonic()
+        try:
+            SCENARIOS[name](options)
+            verdict = "passed"
+        except Failure as failure:
+            print(f"{name}: {failure}", flush=True)
+            verdict = "FAILED"
+            failed.append(name)
+        print(f"{name}: {verdict} in {time.monotonic() - start:.1f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
