@@ -1,5 +1,6 @@
 """Starts a pair with its gateway as real processes, and looks at it from outside."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -300,17 +301,28 @@ options = {{ address = "{network.HOST}:{self.backend.port}" }}
 
     # --- looking
 
-    def status(self, name):
-        """What GET /v1/status answers. Raises OSError when nobody does."""
-        connection = network.UnixConnection(str(self.path(f"{name}.sock")), 5)
+    def ask(self, name, method, target, body=None, limit=5):
+        """What the admin API answers. Raises OSError when nobody does."""
+        connection = network.UnixConnection(str(self.path(f"{name}.sock")), limit)
         try:
-            connection.request("GET", "/v1/status")
+            text = None if body is None else json.dumps(body)
+            connection.request(method, target, text, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
-            expect(answer.status == 200, f"{name}: status answers {answer.status} {text!r}")
-            return json.loads(text)
+        except http.client.HTTPException as error:
+            raise OSError(f"{name} broke off: {error!r}") from error
         finally:
             connection.close()
+        expect(answer.status in (200, 202), f"{name}: {target}: {answer.status} {text!r}")
+        return json.loads(text)
+
+    def status(self, name):
+        return self.ask(name, "GET", "/v1/status")
+
+    def edit(self, node, key, value):
+        """One edit through the API, as fast as it goes."""
+        change = {"key": key, "value": value}
+        return self.ask(node, "POST", "/v1/config/edit", {"changes": [change]}, limit=10)
 
     def register(self):
         """What the gateway says about the pair."""
