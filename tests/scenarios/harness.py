@@ -349,6 +349,7 @@ options = {{ address = "{network.HOST}:{self.backend.port}" }}
         settled = (
             lead["state"] == "active"
             and follow["state"] == "ready"
+            and lead["peer"]["state"] == "ready"
             and lead["peer"]["in_sync"]
             and lead["revision"] == follow["revision"]
             and register["active"] == roles["master"] == register["holder"]
