@@ -46,10 +46,10 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def fetch(port, limit=10.0):
+def fetch(port, limit=10.0, path="/"):
     """The body of one GET through the gateway. Raises OSError when there is no whole answer."""
     with socket.create_connection((HOST, port), timeout=limit) as client:
-        client.sendall(b"GET / HTTP/1.0\r\nHost: crm.cloud\r\n\r\n")
+        client.sendall(f"GET {path} HTTP/1.0\r\nHost: crm.cloud\r\n\r\n".encode())
         answer = b""
         while chunk := client.recv(65536):
             answer += chunk
@@ -64,6 +64,8 @@ class Loop:
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
+        # Streams that are cut are what scenarios are about, and no news.
+        self.loop.set_exception_handler(lambda loop, context: None)
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
@@ -101,11 +103,13 @@ def owner_of(port, pids):
 
 
 class Backend:
-    """The internal system: answers every request with one body and counts. "LINES" instead of a
-    request gives a line each time one arrives, for streams that stay open.
+    """The internal system: answers every request with one body and counts. /slow takes its time,
+    so that such a request is under way when something happens. "LINES" instead of a request gives
+    back each line when it arrives, for streams that stay open.
     """
 
     BODY = b"hello from the backend\n"
+    SLOW = 0.1
 
     def __init__(self):
         self.count = 0
@@ -130,6 +134,8 @@ class Backend:
                 return
             while (await reader.readline()).strip():
                 pass
+            if head.startswith(b"GET /slow "):
+                await asyncio.sleep(self.SLOW)
             self.count += 1
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self.BODY))
             writer.write(self.BODY)
@@ -228,8 +234,8 @@ class Proxy:
 class RequestLoop:
     """A client that requests through the tunnel again and again until `stop()`."""
 
-    def __init__(self, port, pause=0.005, limit=10.0, clients=1):
-        self.port, self.pause, self.limit = port, pause, limit
+    def __init__(self, port, pause=0.005, limit=10.0, clients=1, path="/"):
+        self.port, self.pause, self.limit, self.path = port, pause, limit, path
         self.requests = []  # (start, end, None or what went wrong)
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
@@ -240,7 +246,7 @@ class RequestLoop:
         while not self.stopping.is_set():
             start, wrong = time.monotonic(), None
             try:
-                if fetch(self.port, self.limit) != Backend.BODY:
+                if fetch(self.port, self.limit, self.path) != Backend.BODY:
                     wrong = "another body"
             except OSError as error:
                 wrong = repr(error)

@@ -3,8 +3,10 @@
 
 import argparse
 import pathlib
+import subprocess
 import sys
 import time
+import traceback
 
 import edits
 import operation
@@ -44,7 +46,9 @@ def main():
         try:
             SCENARIOS[name](options)
             verdict = "passed"
-        except Failure as failure:
+        except (Failure, OSError, subprocess.TimeoutExpired) as failure:
+            if not isinstance(failure, Failure):
+                traceback.print_exc(file=sys.stdout)
             print(f"{name}: {failure}", flush=True)
             verdict = "FAILED"
             failed.append(name)

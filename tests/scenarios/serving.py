@@ -62,7 +62,7 @@ def both_killed(options):
 @scenario
 def switch_under_load(options):
     with Pair(options).up() as pair:
-        loop = pair.request_loop(clients=2)
+        loop = pair.request_loop(clients=4, path="/slow")
         for master in ("beta", "alpha", "beta", "alpha"):
             before = loop.answered()
             wait_for(lambda: loop.answered() > before + 20, 10, "requests flow")
@@ -100,7 +100,7 @@ def switch_keeps_open_streams(options):
 @scenario
 def sigterm_switches_first(options):
     with Pair(options).up() as pair:
-        loop = pair.request_loop(clients=2)
+        loop = pair.request_loop(clients=4, path="/slow")
         for master, shadow in (("alpha", "beta"), ("beta", "alpha")):
             before = loop.answered()
             wait_for(lambda: loop.answered() > before + 20, 10, "requests flow")
@@ -170,7 +170,7 @@ def rolling_restart(options):
     """Both instances restarted one after the other with SIGTERM, as for an upgrade: no request is
     lost (B7)."""
     with Pair(options).up() as pair:
-        loop = pair.request_loop(clients=2)
+        loop = pair.request_loop(clients=4, path="/slow")
         wait_for(lambda: loop.answered() > 20, 10, "requests flow")
         for node in ("beta", "alpha"):
             expect(pair[node].terminate() == 0, f"{node} ends with 0")
