@@ -33,6 +33,9 @@ void Checker::granting(const Granting& grant) {
                         std::to_string(granted_));
     }
     granted_ = std::max(granted_, after.epoch);
+    // After the loss of the record only an operator may prefer a node to the last master.
+    const bool blind = before.epoch != 0 && before.holder.node.empty();
+    if (blind && reason == gateway::ClaimReason::forced) operator_gave_up_edits();
     if (before.epoch == 0 || before.holder.node.empty()) return;
     const auto& to = *instances_[place_of(after.holder.node)];
     if (!before.in_sync.contains({to.name(), to.incarnation()})) {
@@ -96,7 +99,9 @@ void Checker::acknowledged(const Instance& master, const std::string& op, core::
                             " were both acknowledged on top of revision " + to_string(*base));
         }
     }
-    // Whoever the register would grant the next epoch to must have it.
+    // Whoever the register would grant the next epoch to must have it. After the loss of its record
+    // it names candidates and leaves the choice among them to the last master or to an operator.
+    if (record.holder.node.empty()) return;
     for (const auto& member : record.in_sync) {
         const auto& instance = *instances_[place_of(member.node)];
         if (instance.incarnation() != member.incarnation) continue;

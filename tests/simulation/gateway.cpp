@@ -38,6 +38,7 @@ void Gateway::boot() {
 void Gateway::crash() {
     world_.trace("gateway", "crashes");
     ++life_;
+    ++world_.gateway_life;
     if (storing_ && world_.random.chance(500)) disk_ = *storing_;
     storing_.reset();
     register_.reset();
@@ -115,6 +116,8 @@ void Gateway::closed(const std::shared_ptr<Connection>& link) {
 }
 
 void Gateway::hello(const std::shared_ptr<Connection>& link, const msg::Hello& hello) {
+    world_.trace("gateway",
+                 hello.node + " connects, it knows epoch " + std::to_string(hello.epoch_known));
     link->heard_at_gateway = world_.now();
     greeting_ = link;
     tell(fact::Connected{hello.node, hello.incarnation, hello.boot, hello.epoch_known});
@@ -122,6 +125,8 @@ void Gateway::hello(const std::shared_ptr<Connection>& link, const msg::Hello& h
 }
 
 void Gateway::heard(const std::shared_ptr<Connection>& link) {
+    // A connection that this process never accepted: the host answers with a reset.
+    if (std::find(links_.begin(), links_.end(), link) == links_.end()) return close(link);
     link->heard_at_gateway = world_.now();
     link->to_node([this, link] { instances_[link->node]->uplink_heard(link); });
 }
@@ -308,6 +313,8 @@ void Gateway::carry_out(const gateway::Effect& one) {
         });
     } else if (const auto* below = std::get_if<effect::CutBelow>(&one)) {
         if (active_ && active_->epoch < below->epoch) active_.reset();
+    } else if (const auto* alert = std::get_if<effect::Alert>(&one)) {
+        world_.trace("gateway", alert->text);
     }
 }
 

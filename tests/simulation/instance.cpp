@@ -210,6 +210,9 @@ void Instance::carry_out(const core::Effect& one) {
         world_.count("alert: " + alert->id);
     } else if (const auto* explain = std::get_if<effect::Explain>(&one)) {
         world_.trace(name_, explain->text);
+    } else if (std::holds_alternative<effect::ApplyDocument>(one)) {
+        // The shell configures the tunnels anew, and with them the epoch that they report.
+        agent_.known = std::max(agent_.known, node_->epoch());
     } else if (std::holds_alternative<effect::Stop>(one)) {
         world_.count("transition: orderly stop");
         crash(false);

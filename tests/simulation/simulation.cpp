@@ -58,7 +58,11 @@ void Simulation::choose_faults() {
         if (wanted) faults_.push_back(static_cast<Fault>(kind));
     }
     if (style >= 75 && style < 92) faults_ = {static_cast<Fault>(world_.random.below(all))};
-    if (style >= 92) return;  // No fault at all.
+    // An instance that loses its disk and a gateway that loses its record are two losses at once of
+    // what is kept twice: no rule can bring back an epoch that nobody remembers.
+    std::erase(faults_, world_.random.chance(500) ? Fault::wipe : Fault::record_loss);
+    if (style >= 92) faults_.clear();
+    if (faults_.empty()) return;
     if (world_.random.chance(500)) world_.peer.drop = world_.random.below(300);
     if (world_.random.chance(500)) world_.peer.duplicate = world_.random.below(300);
     world_.peer.delay_most = world_.random.chance(500) ? world_.random.between(1ms, 60ms) : 2ms;

@@ -12,7 +12,11 @@ namespace umbra::simulation {
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(World& world, std::size_t place, std::uint64_t process, Duration delay_most)
-        : node(place), life(process), world_(world), delay_most_(delay_most) {}
+        : node(place),
+          life(process),
+          world_(world),
+          born_in_(world.gateway_life),
+          delay_most_(delay_most) {}
 
     void to_gateway(Action action) { send(node, gateway_place, 0, std::move(action)); }
     void to_node(Action action) { send(gateway_place, node, 1, std::move(action)); }
@@ -22,8 +26,10 @@ public:
             const bool blocked =
                 side == 0 ? world_.cut[node][gateway_place] : world_.cut[gateway_place][node];
             if (blocked) continue;
-            for (auto& action : std::exchange(held_[side], {}))
+            for (auto& action : std::exchange(held_[side], {})) {
+                if (side == 0 && world_.gateway_life != born_in_) break;
                 world_.after(1us, std::move(action));
+            }
         }
     }
 
@@ -38,6 +44,7 @@ private:
         last = std::max(last + 1ns, world_.now() + world_.random.between(50us, delay_most_));
         world_.after(last - world_.now(), [self = shared_from_this(), from, to, side,
                                            run = std::move(action)]() mutable {
+            if (to == gateway_place && self->world_.gateway_life != self->born_in_) return;
             if (self->world_.cut[from][to] || !self->held_[side].empty()) {
                 self->held_[side].push_back(std::move(run));
             } else {
@@ -47,6 +54,7 @@ private:
     }
 
     World& world_;
+    const std::uint64_t born_in_;
     const Duration delay_most_;
     std::array<Instant, 2> arrival_{};
     std::array<std::vector<Action>, 2> held_;

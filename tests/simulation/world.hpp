@@ -46,6 +46,9 @@ public:
     void heal(std::size_t a, std::size_t b);
     std::vector<Action> on_heal;
 
+    /// Grows with every crash of the gateway: no connection outlives its process.
+    std::uint64_t gateway_life = 0;
+
     struct PeerFaults {
         std::uint64_t drop = 0, duplicate = 0;  ///< Per mille.
         Duration delay_most = 2ms;

@@ -54,6 +54,7 @@ Node::Node(Settings settings, Persistent persistent, Log log, Instant now)
       started_(now),
       watch_(settings_.check_interval) {
     // The log may have reached the disk before the epoch under which it grew.
+    raised_at_start_ = log_.last().revision.epoch > persistent_.epoch;
     persistent_.epoch = std::max(persistent_.epoch, log_.last().revision.epoch);
     reported_ = durable_;
 }
@@ -74,6 +75,7 @@ Effects Node::step(Instant now, const Fact& fact) {
 /// What is due because of the time or because something changed. Each part does nothing when there
 /// is nothing to do, so it may run after every fact.
 void Node::housekeeping() {
+    if (std::exchange(raised_at_start_, false)) persist();
     if (paired_ && (persistent_.connect || role() == Role::master) && watch_.due(now_)) {
         const AskId ask = next_ask();
         watch_.sent(now_, ask);

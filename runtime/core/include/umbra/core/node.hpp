@@ -296,6 +296,7 @@ private:
     TakeoverPolicy policy_;
     Persistent persistent_;
     std::uint64_t persist_version_ = 0;
+    bool raised_at_start_ = false;  ///< `persistent_` is ahead of what is on disk.
     std::uint64_t persisted_ = 0;  ///< Versions up to this one are on disk.
     Log log_;
     Position durable_;
