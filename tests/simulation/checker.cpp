@@ -28,17 +28,12 @@ void Checker::acts(const Instance& instance, core::Epoch epoch) {
 
 void Checker::granting(const Granting& grant) {
     const auto& [before, after, reason, silent, consented] = grant;
-    if (after.epoch <= granted_ && !record_lost_) {
-        throw Violation("S2: epoch " + std::to_string(after.epoch) + " is granted after " +
-                        std::to_string(granted_));
-    }
-    granted_ = std::max(granted_, after.epoch);
     // After the loss of the record only an operator may prefer a node to the last master.
     const bool blind = before.epoch != 0 && before.holder.node.empty();
     if (blind && reason == gateway::ClaimReason::forced) operator_gave_up_edits();
     if (before.epoch == 0 || before.holder.node.empty()) return;
     const auto& to = *instances_[place_of(after.holder.node)];
-    if (!before.in_sync.contains({to.name(), to.incarnation()})) {
+    if (!before.in_sync.contains(after.holder)) {
         throw Violation("S7: " + to.name() + " was granted epoch " + std::to_string(after.epoch) +
                         " and is not in sync");
     }
@@ -65,8 +60,16 @@ void Checker::granting(const Granting& grant) {
 }
 
 void Checker::granted(const gateway::Record& before, const gateway::Record& after) {
+    if (after.epoch <= granted_ && !record_lost_) {
+        throw Violation("S2: epoch " + std::to_string(after.epoch) + " is granted after " +
+                        std::to_string(granted_));
+    }
+    granted_ = std::max(granted_, after.epoch);
+    const auto& to = *instances_[place_of(after.holder.node)];
+    // Between the claim and the grant its disk may have been lost, and nobody serves with it.
+    if (to.incarnation() != after.holder.incarnation) return;
     if (before.holder.node != after.holder.node || before.epoch == 0) {
-        holds_everything(*instances_[place_of(after.holder.node)]);
+        holds_everything(to);
     }
 }
 

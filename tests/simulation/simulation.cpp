@@ -271,8 +271,16 @@ void Simulation::heal() {
     for (auto* instance : instances_) {
         instance->disk.slow_per_mille = 0;
         if (!instance->up()) instance->boot();
-        instance->tell(fact::PauseRequested{request(), false});
-        instance->tell(fact::ConnectRequested{request(), true});
+    }
+}
+
+/// An operator takes back what operators ordered before.
+void Simulation::take_back_orders() {
+    for (auto* instance : instances_) {
+        if (!instance->up() || instance->paused()) continue;
+        if (instance->node().paused()) instance->tell(fact::PauseRequested{request(), false});
+        const bool apart = !instance->node().persistent().connect;
+        if (apart) instance->tell(fact::ConnectRequested{request(), true});
     }
 }
 
@@ -287,6 +295,12 @@ std::string Simulation::unrest() const {
     if (master == nullptr) return "nobody is master";
     if (shadow == nullptr) return "both are masters";
     if (master->node().serving() == 0) return master->name() + " does not serve";
+    if (master->node().state() != core::State::active) {
+        return master->name() + " is " + to_string(master->node().state());
+    }
+    if (!gateway_.record().in_sync.contains({shadow->name(), shadow->incarnation()})) {
+        return "the register does not count " + shadow->name() + " as in sync";
+    }
     const auto& active = gateway_.active();
     if (!master->serves() || !active || instances_[active->node] != master ||
         active->epoch != master->node().serving()) {
@@ -342,6 +356,7 @@ void Simulation::check_liveness() {
     int quiet = 0;
     while (quiet < 10) {
         if (world_.now() >= deadline) throw Violation("L1: after healing " + why);
+        take_back_orders();
         world_.run_until(world_.now() + step, [] {});
         why = unrest();
         quiet = why.empty() ? quiet + 1 : 0;

@@ -63,6 +63,7 @@ private:
 
     void heal();
     void help();
+    void take_back_orders();
     void check_liveness();
     [[nodiscard]] std::string unrest() const;
     void check_messages() const;

@@ -176,6 +176,7 @@ void Node::persist() {
         state.role = Role::master;
         state.epoch = grant_->epoch;
         state.yielded = false;
+        state.connect = true;
     }
     emit(effect::Persist{++persist_version_, state});
 }

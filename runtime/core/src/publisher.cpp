@@ -27,6 +27,10 @@ Duration Node::lost_after() const {
 
 bool Node::session_alive() const { return session_ && now_ - session_->heard < lost_after(); }
 
+bool Node::surely_in_sync(const Member& member) const {
+    return in_sync_.contains(member) && !in_sync_doubtful_;
+}
+
 bool Node::shadow_ready() const {
     return session_ && session_alive() && in_sync_.contains(session_->member);
 }
@@ -182,7 +186,7 @@ void Node::manage_in_sync() {
     if (serving_ == 0 || in_sync_ask_ || now_ < next_in_sync_) return;
     const bool caught_up =
         session_ && session_alive() && session_->acked == log_.last() && durable_ == log_.last();
-    if (caught_up && !in_sync_.contains(session_->member)) {
+    if (caught_up && !surely_in_sync(session_->member)) {
         ask_in_sync({self(), session_->member});
     } else if (must_drop_absent()) {
         ask_in_sync({self()});
@@ -207,6 +211,7 @@ void Node::on(const fact::InSyncAnswered& fact) {
         // larger one stays required, and the question is asked again with a higher number.
         in_sync_.insert(in_sync_ask_->members.begin(), in_sync_ask_->members.end());
         in_sync_ask_.reset();
+        in_sync_doubtful_ = true;
         next_in_sync_ = now_ + in_sync_retry;
         return;
     }
@@ -218,6 +223,7 @@ void Node::on(const fact::InSyncAnswered& fact) {
 void Node::confirm_in_sync(const std::set<Member>& members) {
     const bool shrinks = members.size() < in_sync_.size();
     in_sync_ = members;
+    in_sync_doubtful_ = false;
     if (shrinks) {
         trouble_ = true;
         alert("shadow-away", true,
@@ -358,7 +364,7 @@ wire::ReportReply Node::answer(const wire::Report& told) {
     session_->timers = told.timers;
     session_->rtt_us = told.rtt_us;
     session_->can_serve = told.can_serve;
-    r.in_sync = in_sync_.contains(session_->member);
+    r.in_sync = surely_in_sync(session_->member);
     return r;
 }
 

@@ -174,11 +174,13 @@ void Node::become_master(const Grant& grant) {
     persistent_.role = Role::master;
     persistent_.epoch = grant.epoch;
     persistent_.yielded = false;
+    persistent_.connect = true;  // Should it be shadow again, it follows.
     serving_ = grant.epoch;
     arbitrated_ = arbiter() != nullptr;
     in_sync_ = {grant.in_sync.begin(), grant.in_sync.end()};
     in_sync_.insert(self());
     in_sync_ask_.reset();
+    in_sync_doubtful_ = false;
     in_sync_seq_ = 0;
     next_in_sync_ = now_;
     next_beacon_ = now_;
@@ -454,7 +456,7 @@ std::optional<std::string> Node::handover_obstacle() const {
     if (serving_ == 0) return "this instance does not serve yet";
     if (handover_) return "a handover is already under way";
     if (!session_ || !session_alive()) return "no shadow is connected";
-    if (!in_sync_.contains(session_->member)) {
+    if (!surely_in_sync(session_->member)) {
         return "the shadow " + session_->member.node + " is not in sync";
     }
     if (!tunnels_.empty() && !session_->can_serve) {

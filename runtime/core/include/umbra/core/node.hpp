@@ -248,6 +248,7 @@ private:
     [[nodiscard]] std::set<Member> required() const;
     [[nodiscard]] bool session_alive() const;
     [[nodiscard]] bool shadow_ready() const;
+    [[nodiscard]] bool surely_in_sync(const Member& member) const;
     [[nodiscard]] bool must_drop_absent() const;
     [[nodiscard]] Duration lost_after() const;
 
@@ -297,7 +298,7 @@ private:
     Persistent persistent_;
     std::uint64_t persist_version_ = 0;
     bool raised_at_start_ = false;  ///< `persistent_` is ahead of what is on disk.
-    std::uint64_t persisted_ = 0;  ///< Versions up to this one are on disk.
+    std::uint64_t persisted_ = 0;   ///< Versions up to this one are on disk.
     Log log_;
     Position durable_;
     std::deque<StoreOp> storing_;
@@ -344,6 +345,8 @@ private:
     std::deque<PendingEdit> pending_;
     std::set<Member> in_sync_;
     std::optional<InSyncAsk> in_sync_ask_;
+    /// A change went unanswered: `in_sync_` is what may be, and the register may hold less.
+    bool in_sync_doubtful_ = false;
     std::uint64_t in_sync_seq_ = 0;
     Instant next_in_sync_{};
     Instant next_beacon_{};
