@@ -121,8 +121,9 @@ void Instance::make_node(core::Log log) {
     settings.takeover_delay_unfenced = config_.peer.takeover_delay_for(false);
     for (const auto& file : registry_.files()) {
         if (!file.usable() || !file.identity) continue;
-        settings.plugins.push_back(std::string{config::kind_name(static_cast<umbra_kind>(file.identity->kind))} + "/" +
-                                   file.identity->name + " " + file.identity->version);
+        settings.plugins.push_back(
+            std::string{config::kind_name(static_cast<umbra_kind>(file.identity->kind))} + "/" +
+            file.identity->name + " " + file.identity->version);
     }
     if (state_.ha_in_file != config_.peer.enabled) {
         state_.persistent.ha_enabled = config_.peer.enabled;
