@@ -87,6 +87,8 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "umbra-sdk-dev")
 set(CPACK_RPM_COMPONENT_INSTALL ON)
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "Apache-2.0")
+set(CPACK_PACKAGE_RELOCATABLE OFF)
+set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
 set(CPACK_RPM_RUNTIME_PACKAGE_NAME umbra)
 set(CPACK_RPM_GATEWAY_PACKAGE_NAME umbra-gateway)
 set(CPACK_RPM_SDK_PACKAGE_NAME umbra-sdk-devel)
@@ -94,7 +96,14 @@ set(CPACK_RPM_SDK_PACKAGE_ARCHITECTURE noarch)
 foreach(component IN ITEMS runtime gateway sdk)
   string(TOUPPER ${component} upper)
   set(CPACK_RPM_${upper}_PACKAGE_SUMMARY "${umbra_summary_${component}}")
+  set(CPACK_RPM_${upper}_PACKAGE_DESCRIPTION "${umbra_about_${component}}")
 endforeach()
+set(CPACK_RPM_RUNTIME_USER_FILELIST
+    "%config(noreplace) /etc/umbra/pair-alpha.toml.example"
+    "%config(noreplace) /etc/umbra/pair-beta.toml.example"
+    "%config(noreplace) /etc/umbra/shared.toml.example")
+set(CPACK_RPM_GATEWAY_USER_FILELIST
+    "%config(noreplace) /etc/umbra-gateway/gateway.toml.example")
 set(CPACK_RPM_RUNTIME_PACKAGE_REQUIRES_PRE "shadow-utils")
 set(CPACK_RPM_GATEWAY_PACKAGE_REQUIRES_PRE "shadow-utils")
 set(CPACK_RPM_RUNTIME_PRE_INSTALL_SCRIPT_FILE ${CMAKE_CURRENT_SOURCE_DIR}/rpm/umbra.pre)

@@ -44,12 +44,14 @@ def read(path):
 
 
 def words(where, text, root):
+    # The tree's own path, as a word: a root such as /umbra is in every include line.
+    tree_path = re.compile(r"(?<![\w.>/])" + re.escape(str(root)) + r"(?![\w-])")
     for number, line in enumerate(text.splitlines(), 1):
         if found := UNFINISHED.search(line):
             yield f"{where}:{number}: unfinished: {found[0]}; finish it, or open an issue"
         if where.name not in TEXT_WITH_ADDRESSES and (found := ADDRESS.search(line)):
             yield f"{where}:{number}: an address: {found[0]}; use one that cannot exist"
-        if str(root) in line or (found := HOME.search(line)):
+        if tree_path.search(line) or HOME.search(line):
             yield f"{where}:{number}: a path of the machine it was written on"
 
 
