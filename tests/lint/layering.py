@@ -66,7 +66,9 @@ IMPURE_HEADERS = re.compile(
 )
 IMPURE = re.compile(
     r"\b(system_clock|steady_clock|high_resolution_clock|file_clock)\b|\bnow\s*\(\s*\)"
-    r"|\bstd::(this_thread|j?thread|mutex|atomic|random_device|mt19937(_64)?|cout|cerr|clog)\b"
+    # Precompiled headers bring these without an #include.
+    r"|\bstd::(this_thread|j?thread|mutex|atomic|random_device|mt19937(_64)?|cout|cerr|clog"
+    r"|filesystem|[io]?fstream)\b"
     r"|\b(std::|::)?(time|clock|clock_gettime|gettimeofday|rand|srand|getenv|printf|fprintf|fopen|puts"
     r"|socket|getpid|usleep|nanosleep)\s*\(|\bunordered_(map|set)\b|\bthread_local\b"
 )

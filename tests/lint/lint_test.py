@@ -70,6 +70,7 @@ class Lint(unittest.TestCase):
             "std::mt19937 random;",
             "std::printf(text);",
             "std::unordered_map<int, int> map;",
+            "bool there = std::filesystem::exists(path);",
         ):
             problems = self.layering_says("runtime/core", line + "\n")
             self.assertEqual(len(problems), 1, f"{line}: {problems}")
