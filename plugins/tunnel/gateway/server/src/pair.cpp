@@ -79,12 +79,18 @@ void Pair::tell(const Fact& fact) {
 void Pair::refresh_heard() {
     context_.notice_gap();
     const auto now = boot_now();
-    for (const auto& [name, node] : nodes_) {
+    const auto hear = [&](const std::string& name, const Node& node) {
         Instant heard{};
         for (const auto& session : node.sessions)
             heard = std::max(heard, session->link->last_heard());
         if (!node.sessions.empty()) apply(register_.step(now, fact::Heard{name, heard}));
-    }
+    };
+    // The holder first: with every fact the register looks whether the holder is gone, and what it
+    // knows of the holder may be as old as the lease.
+    const std::string holder = register_.record().holder.node;
+    if (const auto found = nodes_.find(holder); found != nodes_.end()) hear(holder, found->second);
+    for (const auto& [name, node] : nodes_)
+        if (name != holder) hear(name, node);
 }
 
 void Pair::arm_timer() {
