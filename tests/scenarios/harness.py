@@ -13,6 +13,7 @@ import time
 import network
 
 NODES = ("alpha", "beta")
+LINKS = 2
 SCENARIOS = {}
 
 
@@ -208,7 +209,7 @@ initial = "shared.toml"
         self.path("shared.toml").write_text(
             f"""[tunnel.main]
 plugin = "gateway"
-options = {{ address = "{network.HOST}:{self.agents_port}", links = 2 }}
+options = {{ address = "{network.HOST}:{self.agents_port}", links = {LINKS} }}
 [tunnel.main.mapping.crm]
 virtual = "crm.cloud:8080"
 internal = "{network.HOST}:{self.backend.port}"
@@ -350,12 +351,14 @@ options = {{ address = "{network.HOST}:{self.backend.port}" }}
             lead["state"] == "active"
             and follow["state"] == "ready"
             and lead["peer"]["state"] == "ready"
+            and lead["peer"]["rtt_us"] is not None  # The master reaches the shadow as well.
             and lead["peer"]["in_sync"]
             and lead["revision"] == follow["revision"]
             and register["active"] == roles["master"] == register["holder"]
             and register["epoch"] == lead["epoch"] == follow["epoch"]
             and set(register["in_sync"]) == set(NODES)
             and all(tunnel["state"] == "standby" for tunnel in follow["tunnels"])
+            and all(t["links"] == LINKS for node in NODES for t in states[node]["tunnels"])
         )
         return roles["master"] if settled else None
 

@@ -178,3 +178,26 @@ def rolling_restart(options):
             pair.wait_settled()
         loop.stop()
         expect(not loop.failed(), f"failed: {loop.failed()}")
+
+
+@scenario
+def switch_after_pairing(options):
+    """As soon as the shadow says that it is ready, and the master that it is in sync, a switch is
+    possible: seen from an operator they are connected, in both directions."""
+    with Pair(options) as pair:
+        pair.start("gateway", "alpha", "beta")
+        pair.enrol("alpha")
+        pair.pair_up()
+        pair.enrol("beta")
+
+        def ready():
+            lead, follow = pair.status("alpha"), pair.status("beta")
+            return (
+                lead["peer"]["in_sync"]
+                and lead["peer"]["state"] == follow["state"] == "ready"
+                and follow["tunnels"][0]["state"] == "standby"
+            )
+
+        wait_for(ready, 10, "both call the shadow ready")
+        pair.run("umbra", "switch", at="alpha")
+        pair.wait_settled("beta")

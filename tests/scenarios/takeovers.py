@@ -123,8 +123,9 @@ def frozen_shadow(options):
     with Pair(options).up() as pair:
         epoch = pair.register()["epoch"]
         pair["beta"].freeze()
-        done = pair.set("alpha", 'probe.crm-backend.every="3s"')
-        expect("shadow is away" in done.stdout + done.stderr, f"{done.stdout}{done.stderr}")
+        # Durable alone once the gateway has confirmed, or told to be provisional until then.
+        pair.set("alpha", 'probe.crm-backend.every="3s"')
+        wait_for(lambda: pair.register()["in_sync"] == ["alpha"], 5, "beta is left out")
         pair["beta"].thaw()
         pair.wait_settled("alpha")
         expect(pair.register()["epoch"] == epoch, "no epoch was granted")
@@ -183,3 +184,23 @@ def gateway_restarted(options):
             start = time.monotonic()
             pair.wait_settled("alpha")
             print(f"served {time.monotonic() - start:.2f} s after the gateway's return")
+
+
+@scenario
+def idle_pair_is_calm(options):
+    """While nothing happens nobody is thought gone, and the logs stay silent, whoever serves."""
+    with Pair(options).up() as pair:
+        for master in ("alpha", "beta"):
+            quiet = [(process, process.log_text()) for process in pair.processes.values()]
+            holds_for(
+                lambda: pair.register()["holder_alive"] and pair.active() == master,
+                3,
+                f"the gateway hears {master}",
+            )
+            for process, before in quiet:
+                more = process.log_text()[len(before) :]
+                noise = [line for line in more.splitlines() if " info " not in line]
+                expect(not noise, f"{process.name} complains while all is well: {noise[:3]}")
+            if master == "alpha":
+                pair.run("umbra", "switch", at="alpha")
+                pair.wait_settled("beta")
