@@ -11,6 +11,10 @@ void Checker::accepted(std::size_t node, const std::string& incarnation, core::E
         throw Violation("S1: traffic of epoch " + std::to_string(epoch) + " was accepted after " +
                         std::to_string(routed_));
     }
+    if (epoch < granted_ && !record_lost_) {
+        throw Violation("S1: traffic of epoch " + std::to_string(epoch) + " was accepted though " +
+                        std::to_string(granted_) + " is granted");
+    }
     routed_ = epoch;
     const auto [known, fresh] = server_.emplace(epoch, who);
     if (!fresh && known->second != who) {
@@ -45,13 +49,12 @@ void Checker::granting(const Granting& grant) {
         throw Violation("S7: the holder " + before.holder.node +
                         " was heard, did not consent and nobody forced it");
     }
-    const auto since = world_.now() - std::max(disturbed_[alpha], disturbed_[beta]);
     const auto of_holder = world_.now() - disturbed_[place_of(before.holder.node)];
     if (of_holder > aftermath) {
         throw Violation("S8: the role went from " + before.holder.node + " to " +
                         after.holder.node + " though nothing had happened to " +
                         before.holder.node + " for " +
-                        std::to_string(std::chrono::duration<double>(since).count()) + " s");
+                        std::to_string(std::chrono::duration<double>(of_holder).count()) + " s");
     }
     if (reason == gateway::ClaimReason::handover) world_.count("transition: handover");
     if (reason == gateway::ClaimReason::peer_refused) world_.count("transition: instant takeover");
@@ -95,7 +98,8 @@ void Checker::acknowledged(const Instance& master, const std::string& op, core::
                         " were both acknowledged as number " + std::to_string(revision.seq));
     }
     if (!done_.insert(op).second) world_.count("transition: repeated edit recognised");
-    if (base) {
+    // A repetition may name a base of which it knows no better; it was applied elsewhere.
+    if (base && revision.seq == base->seq + 1) {
         const auto [other, first] = bases_.emplace(*base, op);
         if (!first && other->second != op) {
             throw Violation("S4: " + op + " and " + other->second +

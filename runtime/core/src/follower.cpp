@@ -61,7 +61,7 @@ void Node::greet() {
 }
 
 void Node::on_reply(const wire::HelloReply& answer) {
-    if (following_ != Following::greeting) return;
+    if (following_ != Following::greeting) return start_over(follow_retry);
     if (!answer.accepted) {
         standing_ = "declined: " + answer.reason;
         alert("declined", true, peer_name() + " declined this shadow: " + answer.reason);
@@ -97,7 +97,7 @@ void Node::fetch() {
 }
 
 void Node::on_reply(const wire::FetchReply& answer) {
-    if (following_ != Following::fetching) return;
+    if (following_ != Following::fetching) return start_over(follow_retry);
     if (answer.mismatch) {
         begin_snapshot();
         return;
@@ -166,7 +166,7 @@ bool Node::take_bodies(const std::vector<std::string>& bodies) {
 }
 
 void Node::on_reply(const wire::SnapshotReply& answer) {
-    if (following_ != Following::snapshotting) return;
+    if (following_ != Following::snapshotting) return start_over(follow_retry);
     if (snapshot_in_.empty()) {
         snapshot_in_position_ = answer.position;
         snapshot_in_total_ = answer.total;
@@ -215,7 +215,7 @@ void Node::report() {
 }
 
 void Node::on_reply(const wire::ReportReply& answer) {
-    if (following_ != Following::following) return;
+    if (following_ != Following::following) return start_over(follow_retry);
     if (!answer.known) {
         start_over(follow_retry);
         return;

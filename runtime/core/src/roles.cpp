@@ -532,7 +532,7 @@ void Node::on(const fact::ConsentAnswered& fact) {
 }
 
 void Node::on_reply(const wire::TakeOverReply& answer) {
-    if (!handover_) return;
+    if (!handover_) return start_over(follow_retry);
     if (answer.accepted) {
         handover_->stage = HandoverStage::waiting;
         watch_.hurry(now_);

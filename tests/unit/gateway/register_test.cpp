@@ -517,6 +517,16 @@ TEST_F(RegisterTest, R8ADamagedCopyIsBelievedWhenNobodyKnowsMore) {
     EXPECT_EQ(reg.record().in_sync, (std::set{alpha, beta}));
 }
 
+TEST_F(RegisterTest, R8TheFirstHolderAfterALostRecordIsAloneInSync) {
+    reg = make({}, true);
+    connect("alpha", 1, 4);
+    connect("beta", 1, 4);
+    ASSERT_EQ(reg.record().in_sync, (std::set{alpha, beta})) << "both may be the last master";
+    ASSERT_TRUE(claim("alpha", 5).granted);
+    EXPECT_EQ(reg.record().in_sync, std::set{alpha})
+        << "nobody knows whether beta has what alpha acknowledged alone";
+}
+
 TEST_F(RegisterTest, R8ANewPairIsNotALostOne) {
     reg = make({}, true, {});
     connect("alpha");
