@@ -229,7 +229,7 @@ options = {{ address = "{network.HOST}:{self.backend.port}" }}
         return self
 
     def up(self):
-        """Starts all, enrols and pairs; returns when the shadow is ready and requests are served."""
+        """Starts all, enrols and pairs; returns when all is in sync and requests are served."""
         for name in ("gateway", *NODES):
             self.start(name)
         self.enrol("alpha")
@@ -363,7 +363,7 @@ options = {{ address = "{network.HOST}:{self.backend.port}" }}
         return roles["master"] if settled else None
 
     def wait_settled(self, master=None, limit=20):
-        """Waits until the pair is as it should be, sees a request served, and returns the master."""
+        """Waits until all is as it should be, sees a request served, and returns the master."""
         who = f" with {master} as master" if master else ""
         found = wait_for(
             lambda: self.is_settled(master), limit, f"one master, one shadow, in sync{who}"

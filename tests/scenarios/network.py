@@ -264,7 +264,7 @@ class RequestLoop:
         return sum(1 for _, _, wrong in self.requests if wrong is None)
 
     def failed(self):
-        return [f"{wrong} after {end - start:.3f} s" for start, end, wrong in self.requests if wrong]
+        return [f"{wrong} after {end - at:.3f} s" for at, end, wrong in self.requests if wrong]
 
     def outage(self):
         """The longest time, in seconds, without an answer that was right."""
