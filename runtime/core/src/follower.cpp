@@ -98,6 +98,7 @@ void Node::fetch() {
 
 void Node::on_reply(const wire::FetchReply& answer) {
     if (following_ != Following::fetching) return start_over(follow_retry);
+    if (answer.unavailable) return start_over(follow_retry);
     if (answer.mismatch) {
         begin_snapshot();
         return;

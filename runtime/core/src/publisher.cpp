@@ -249,6 +249,9 @@ wire::HelloReply Node::answer(const wire::Hello& hello) {
     r.plugins = settings_.plugins;
     r.epoch = epoch();
     const auto declined = [&](std::string reason) {
+        if (role() == Role::master && serving_ != 0) {
+            alert("shadow-declined", false, "declined " + hello.node + " as shadow: " + reason);
+        }
         r.reason = std::move(reason);
         return r;
     };
@@ -291,6 +294,7 @@ wire::HelloReply Node::answer(const wire::Hello& hello) {
     peer_version_ = hello.version;
     peer_plugins_ = hello.plugins;
     r.accepted = true;
+    clear_alert("shadow-declined");
     // Within one epoch there is one master, so entries of the same epoch and number are equal; the
     // hash that comes with the fetch decides.
     bool found = false;
@@ -313,12 +317,12 @@ wire::HelloReply Node::answer(const wire::Hello& hello) {
 
 wire::FetchReply Node::answer(const wire::Fetch& fetch) const {
     wire::FetchReply r;
-    if (role() != Role::master || serving_ == 0 || fetch.from_seq == 0) {
-        r.mismatch = true;
+    if (role() != Role::master || serving_ == 0) {
+        r.unavailable = true;
         return r;
     }
     const auto before = log_.position_at(fetch.from_seq - 1);
-    if (!before || before->hash != fetch.previous) {
+    if (fetch.from_seq == 0 || !before || before->hash != fetch.previous) {
         r.mismatch = true;
         return r;
     }

@@ -148,7 +148,7 @@ void Node::on(const fact::ClaimAnswered& fact) {
     if (role() == Role::shadow && !invited && !refusal_explained_) {
         refusal_explained_ = true;
         explain(claimed.why + "; " + standing_ + "; no takeover");
-        if (fact.view.holder_alive) {
+        if (fact.view.holder_alive && watch_.suspected()) {
             alert("peer-link-cut", true,
                   peer_name() + " does not answer, but the gateway hears it: no takeover (" +
                       fact.detail + "). Check the network between the two instances");
@@ -278,7 +278,7 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
         return;
     }
     clear_alert("not-eligible");
-    if (view.holder_alive && !silent) standing_.clear();
+    if (view.holder_alive && !silent && !alerts_.contains("declined")) standing_.clear();
     if (paused_ || persistent_.yielded) return;
     if (!view.holder_alive && watch_.is_refused(now_)) {
         claim(next, ClaimReason::peer_refused,
@@ -440,8 +440,8 @@ void Node::step_down(Epoch epoch, const std::string& why, Duration grace) {
     in_sync_ask_.reset();
     in_sync_with_master_ = was_in_sync_ = false;
     next_claim_ = now_ + claim_retry;
-    for (const char* id :
-         {"shadow-away", "push-failed", "push-recovered", "tunnels-down", "no-gateway"}) {
+    for (const char* id : {"shadow-away", "push-failed", "push-recovered", "tunnels-down",
+                           "no-gateway", "shadow-declined"}) {
         clear_alert(id);
     }
     explain("shadow: " + why);

@@ -28,7 +28,7 @@ void visit(A& a, Fetch& m) {
 }
 template <class A>
 void visit(A& a, FetchReply& m) {
-    a(m.mismatch)(m.bodies);
+    a(m.mismatch)(m.unavailable)(m.bodies);
 }
 template <class A>
 void visit(A& a, FetchSnapshot& m) {

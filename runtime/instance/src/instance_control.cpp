@@ -127,8 +127,10 @@ void Instance::peer_reset(Done done) {
     loop_.post([this, done = std::move(done)]() mutable {
         with_peer_link(std::move(done), [this](Done then) {
             const bool shadow = node_->role() == core::Role::shadow;
-            const bool connected =
-                shadow ? node_->persistent().connect && peer_link_->linked() : peer_link_->linked();
+            const auto heard = node_->peer(loop_.now()).heard;
+            const bool recent = heard && loop_.now() - *heard < std::chrono::seconds{1};
+            const bool connected = shadow ? node_->persistent().connect && peer_link_->linked()
+                                          : peer_link_->linked() || recent;
             if (connected) {
                 then({Outcome::refused,
                       shadow ? "the shadow is connected; run `umbra peer disconnect` first"

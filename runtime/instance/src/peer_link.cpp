@@ -17,6 +17,7 @@ constexpr Duration open_limit = 10s;
 constexpr Duration local_limit = 2s;  ///< For what needs no answer from the other side.
 constexpr Duration introduce_limit = 10s;
 constexpr Duration event_retry = 1s;
+constexpr Duration dial_patience = 2s;  ///< For a new peer that does not speak first.
 constexpr int check_rounds = 50;
 
 const std::string ping_frame{core::wire::ping_frame};
@@ -54,8 +55,10 @@ TransportSpec PeerLink::spec() const {
     }
     if (peer_) {
         const auto& c = place_.config;
-        spec.peer_publish = c.peer_publish.empty() ? peer_->publish : c.peer_publish;
-        spec.peer_respond = c.peer_respond.empty() ? peer_->respond : c.peer_respond;
+        if (!dial_deferred_) {
+            spec.peer_publish = c.peer_publish.empty() ? peer_->publish : c.peer_publish;
+            spec.peer_respond = c.peer_respond.empty() ? peer_->respond : c.peer_respond;
+        }
         spec.peer_identity = peer_->identity;
     }
     for (const auto& [identity, until] : guests_) spec.guests.push_back(identity);
@@ -97,6 +100,7 @@ void PeerLink::take(const TransportEvent& event) {
             return;
         case Type::asked:
             if (peer_ && event.identity == peer_->identity) {
+                dial_new_peer();
                 if (!event.frames.empty()) {
                     report_(core::fact::PeerAsked{event.id, event.frames.front()});
                 }
@@ -267,11 +271,23 @@ void PeerLink::take_introduction(const TransportEvent& event) {
     }
     guests_.erase(guest);
     peer_ = PinnedPeer{request->node, request->identity, request->publish, request->respond};
+    dial_deferred_ = true;
     base::info("peer", "{} introduced itself by invitation; its key is pinned", request->node);
     pin_(peer_, [this, id = event.id] {
-        answer_guest(id, {true, {}, place_.node});
-        // After the answer, which goes to the guest's key that this forgets.
-        reconfigure([this](const Result<Done>&) { report_(core::fact::Paired{true}); });
+        // Admitted before it is told so, because it connects as soon as it knows.
+        reconfigure([this, id](const Result<Done>&) {
+            answer_guest(id, {true, {}, place_.node});
+            report_(core::fact::Paired{true});
+        });
+        place_.surroundings.timers->schedule(place_.surroundings.timers->now() + dial_patience,
+                                             [this] { dial_new_peer(); });
+    });
+}
+
+void PeerLink::dial_new_peer() {
+    if (!std::exchange(dial_deferred_, false)) return;
+    reconfigure([](const Result<Done>& result) {
+        if (!result.ok()) base::warn("peer", "{}", result.error().message);
     });
 }
 
@@ -332,6 +348,7 @@ void PeerLink::forget(Control::Done done) {
     }
     const std::string name = peer_->name;
     peer_.reset();
+    dial_deferred_ = false;
     guests_.clear();
     linked_ = false;
     pin_(std::nullopt, [this, name, done = std::move(done)] {

@@ -71,6 +71,7 @@ private:
     void answer_guest(std::uint64_t id, const JoinReply& reply);
     void reconfigure(std::function<void(Result<Done>)> done);
     void drop_expired_guests();
+    void dial_new_peer();
     void check_round(std::shared_ptr<Check> check);
     [[nodiscard]] TransportSpec spec() const;
 
@@ -84,6 +85,9 @@ private:
     std::string pong_;
     bool linked_ = false;
     bool open_ = false;
+    /// The peer was admitted a moment ago and may not have stored our key yet: it is dialed once it
+    /// has spoken, because a connection that it refuses is not repeated for seconds.
+    bool dial_deferred_ = false;
     std::uint64_t strangers_ = 0;
     std::string detail_ = "not connected yet";
 };

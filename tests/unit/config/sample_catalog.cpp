@@ -26,7 +26,7 @@ const std::array<umbra_option, 5> gateway_options{
     option("address", UMBRA_OPT_ENDPOINT, nullptr, UMBRA_OPT_REQUIRED),
     ranged(option("links", UMBRA_OPT_INTEGER, "2"), "1", "8"),
     ranged(option("connect_timeout", UMBRA_OPT_DURATION, "\"2s\""), "\"10ms\"", "\"1m\""),
-    option("reconnect_max", UMBRA_OPT_DURATION, "\"5s\""),
+    option("reconnect_max", UMBRA_OPT_DURATION, "\"1s\""),
     option("pin", UMBRA_OPT_STRING, nullptr, UMBRA_OPT_SECRET)};
 
 const std::array<umbra_option, 2> tcp_options{

@@ -29,7 +29,7 @@ inline constexpr auto agent_schema = options<AgentOptions>(
         .range("\"50ms\"", "\"60s\"")
         .help("Longest wait for a connection, to the gateway and to an internal system."),
     opt<&AgentOptions::reconnect_max>("reconnect_max")
-        .def("\"5s\"")
+        .def("\"1s\"")
         .range("\"100ms\"", "\"10m\"")
         .help("Longest pause between two attempts to reach the gateway."),
     opt<&AgentOptions::pin>("pin").help("Expected key of the gateway, sha256: and 64 hexadecimal "

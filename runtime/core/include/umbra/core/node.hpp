@@ -56,7 +56,8 @@ public:
     static constexpr std::size_t pending_edits_max = 4096;
     static constexpr Duration claim_retry{std::chrono::milliseconds{100}};
     static constexpr Duration handover_limit{std::chrono::seconds{2}};
-    static constexpr Duration provisional_after{std::chrono::seconds{1}};
+    /// Longer than it takes to have an absent shadow removed from the in-sync set.
+    static constexpr Duration provisional_after{std::chrono::milliseconds{1500}};
     static constexpr Duration follow_retry{std::chrono::milliseconds{100}};
     static constexpr Duration beacon_interval{std::chrono::seconds{1}};
     /// How often a node that gave up its role repeats that anyone in sync may take it.

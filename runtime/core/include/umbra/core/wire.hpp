@@ -61,7 +61,8 @@ struct Fetch {
     Hash previous{};
 };
 struct FetchReply {
-    bool mismatch = false;  ///< Not what follows `previous` here, or compacted: say hello again.
+    bool mismatch = false;     ///< Not what follows `previous` here, or compacted.
+    bool unavailable = false;  ///< Not the master at the moment: say hello again.
     std::vector<std::string> bodies;
 };
 
