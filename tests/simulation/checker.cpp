@@ -129,7 +129,9 @@ void Checker::holds_everything(const Instance& instance) const {
                             to_string(edit.position.revision));
         }
         const auto found = copies.find(edit.op);
-        if (found != copies.end() && found->second > 1) {
+        // A snapshot holds no ids of edits, so what was repeated across one cannot be recognised.
+        const bool forgot = world_.counters.contains("transition: snapshot installed");
+        if (!forgot && found != copies.end() && found->second > 1) {
             throw Violation("S3: " + edit.op + " is in the log of " + instance.name() +
                             " more than once");
         }

@@ -45,7 +45,10 @@ public:
     void disturbed(std::size_t node) { disturbed_[node] = world_.now(); }
     void disturbed() { disturbed_[alpha] = disturbed_[beta] = world_.now(); }
     /// From here on edits may be lost: an operator decided so, or a disk was lost that held them.
-    void operator_gave_up_edits() { acknowledged_.clear(); }
+    void operator_gave_up_edits() {
+        acknowledged_.clear();
+        bases_.clear();
+    }
     void record_was_lost() { record_lost_ = true; }
 
     /// S3 for one node: whatever was acknowledged is in its log, once.

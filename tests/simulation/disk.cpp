@@ -98,6 +98,8 @@ void Disk::apply(const core::Effect& write) {
         entries.resize(std::min(keep, entries.size()));
     } else if (const auto* install = std::get_if<effect::Install>(&write)) {
         world_.count("transition: snapshot installed");
+        world_.trace(incarnation,
+                     "installs the snapshot of " + to_string(install->position.revision));
         base = install->position;
         base_document = install->document;
         entries.clear();

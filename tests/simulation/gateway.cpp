@@ -159,7 +159,7 @@ void Gateway::claim(const std::shared_ptr<Connection>& link, msg::Claim ask) {
         ask.reason == gateway::ClaimReason::peer_silent) {
         ask.reason = gateway::ClaimReason::forced;
     }
-    reason_ = ask.reason;
+    reasons_[instances_[link->node]->name()] = ask.reason;
     tell(fact::Claimed{instances_[link->node]->name(), ask.ask, ask.epoch, ask.reason});
 }
 
@@ -237,7 +237,8 @@ void Gateway::carry_out_store(const effect::Store& e) {
         }
         const bool silent = !linked || world_.now() - heard >= settings_.lease;
         if (!e.record.holder.node.empty() && !rebuilding()) {
-            checker_.granting({disk_, e.record, reason_, silent, world_.now() < consent_until_});
+            checker_.granting({disk_, e.record, reasons_[e.record.holder.node], silent,
+                               world_.now() < consent_until_});
         }
     }
     world_.after(delay, [this, life = life_] {

@@ -3,6 +3,7 @@
 #include "uplink.hpp"
 #include <umbra/gateway/register.hpp>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -85,7 +86,7 @@ private:
     std::vector<Action> inbox_;
     std::vector<std::shared_ptr<Connection>> links_;
     std::shared_ptr<Connection> greeting_;
-    gateway::ClaimReason reason_ = gateway::ClaimReason::first;
+    std::map<std::string, gateway::ClaimReason> reasons_;  ///< Of each node's last claim.
     gateway::Record before_;
 };
 

@@ -169,7 +169,7 @@ inline Bench shadow_in_sync(const Log& log = Log{&simulation::quick_hash}) {
     hello.epoch = 1;
     hello.common_seq = log.last().revision.seq;
     effects = shadow.answer(effects, hello);
-    effects = shadow.answer(effects, wire::FetchReply{false, {}});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, {}});
     shadow.answer(effects, wire::ReportReply{true, true, 1, log.last()});
     return shadow;
 }

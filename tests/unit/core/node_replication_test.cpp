@@ -90,7 +90,7 @@ TEST(NodeReplication, AnUnconfirmedDropKeepsTheShadowRequiredAndIsAskedAgain) {
     const auto first = only(all<effect::SetInSync>(master.wait(700ms)));
     auto effects = master.tell(fact::InSyncAnswered{first.ask, false});
     EXPECT_THAT(all<effect::Reply>(effects), IsEmpty());
-    effects = master.wait(500ms);
+    effects = master.wait(Node::provisional_after);
     const auto second = only(all<effect::SetInSync>(effects));
     EXPECT_GT(second.seq, first.seq);
     EXPECT_EQ(only(all<effect::Reply>(effects)).verdict, Verdict::provisional);
@@ -190,7 +190,7 @@ TEST(NodeReplication, UpdatesAreTakenInOrderAndAGapIsFetched) {
     effects = shadow.tell(fact::PeerPublished{wire::encode(wire::Update{1, bodies_of(log, 3)})});
     EXPECT_THAT(all<effect::Append>(effects), IsEmpty());
     EXPECT_EQ(asked<wire::Fetch>(effects)->from_seq, 2u);
-    shadow.answer(effects, wire::FetchReply{false, bodies_of(log, 2)});
+    shadow.answer(effects, wire::FetchReply{false, false, bodies_of(log, 2)});
     EXPECT_EQ(shadow.node().log(), log);
 }
 
@@ -222,7 +222,7 @@ TEST(NodeReplication, NothingIsReportedUnderAnEpochThatIsNotOnDisk) {
     effects = shadow.answer(effects, hello);
     const auto write = only(all<effect::Persist>(effects));
     EXPECT_EQ(write.state.epoch, 4u);
-    effects = shadow.answer(effects, wire::FetchReply{false, {}});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, {}});
     EXPECT_FALSE(asked<wire::Report>(effects));
     EXPECT_FALSE(asked<wire::Report>(shadow.wait(500ms)));
     EXPECT_TRUE(asked<wire::Report>(shadow.tell(fact::Persisted{write.version})));
@@ -246,7 +246,7 @@ TEST(NodeReplication, AForkIsSavedBeforeItIsCut) {
     const Log master = log_of(2, 2, log_of(2));
     auto [shadow, effects] = rejoin(log_of(3), master, 2);
     EXPECT_EQ(asked<wire::Fetch>(effects)->from_seq, 3u);
-    effects = shadow.answer(effects, wire::FetchReply{false, bodies_of(master, 3)});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, bodies_of(master, 3)});
     const auto cut = only(all<effect::Truncate>(effects));
     EXPECT_EQ(cut.seq, 2u);
     ASSERT_EQ(cut.saved.size(), 1u);
@@ -259,10 +259,10 @@ TEST(NodeReplication, AForkIsSavedBeforeItIsCut) {
 TEST(NodeReplication, AnAnswerThatEndsWithoutADifferenceProvesNoFork) {
     const Log log = log_of(3);
     auto [shadow, effects] = rejoin(log, log, 0);
-    effects = shadow.answer(effects, wire::FetchReply{false, bodies_of(log, 1, 2)});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, bodies_of(log, 1, 2)});
     EXPECT_THAT(all<effect::Truncate>(effects), IsEmpty());
     EXPECT_EQ(asked<wire::Fetch>(effects)->from_seq, 3u);
-    effects = shadow.answer(effects, wire::FetchReply{false, bodies_of(log, 3)});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, bodies_of(log, 3)});
     EXPECT_EQ(shadow.node().log(), log);
 }
 
@@ -270,7 +270,7 @@ TEST(NodeReplication, WhatIsCutIsNotDurableAnyMore) {
     const Log master = log_of(1, 2, log_of(1));
     auto [shadow, effects] = rejoin(log_of(3), master, 1);
     shadow.disk_works = false;
-    effects = shadow.answer(effects, wire::FetchReply{false, bodies_of(master, 2)});
+    effects = shadow.answer(effects, wire::FetchReply{false, false, bodies_of(master, 2)});
     EXPECT_EQ(shadow.node().durable(), *master.position_at(1));
     shadow.tell(fact::Stored{all<effect::Append>(effects).at(0).op});
     EXPECT_EQ(shadow.node().durable(), master.last());
@@ -279,7 +279,7 @@ TEST(NodeReplication, WhatIsCutIsNotDurableAnyMore) {
 TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
     const Log master = log_of(4, 2);
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
-    effects = shadow.answer(effects, wire::FetchReply{true, {}});
+    effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 0u);
     const auto bytes = encode(master.document());
     effects = shadow.answer(effects,
@@ -293,10 +293,22 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
     EXPECT_EQ(shadow.node().log().last(), master.last());
 }
 
+TEST(NodeReplication, AMasterThatDoesNotServeAtTheMomentIsNoReasonForASnapshot) {
+    const Log master = log_of(4, 2);
+    auto [shadow, effects] = rejoin(log_of(2), master, 0);
+    effects = shadow.answer(effects, wire::FetchReply{false, true, {}});
+    EXPECT_THAT(all<effect::AskPeer>(effects), IsEmpty());
+    EXPECT_TRUE(asked<wire::Hello>(shadow.wait(200ms)));
+    Bench starting("alpha", Role::master);
+    const auto reply = std::get<wire::FetchReply>(starting.ask(wire::Fetch{1, {}}));
+    EXPECT_TRUE(reply.unavailable);
+    EXPECT_FALSE(reply.mismatch);
+}
+
 TEST(NodeReplication, ChunksOfTwoSnapshotsDoNotMakeOne) {
     const Log master = log_of(4, 2);
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
-    effects = shadow.answer(effects, wire::FetchReply{true, {}});
+    effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
     const auto bytes = encode(master.document());
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});

@@ -14,7 +14,7 @@ std::vector<Message> one_of_each() {
             Hello{protocol, "beta", "i", "1", {"p", "q"}, 3, {at, {}}, {1, 2, 3, 4}},
             HelloReply{true, "r", "alpha", "i", "1", {"p"}, 3, 40, true},
             Fetch{41, hash},
-            FetchReply{false, {"one", "two"}},
+            FetchReply{false, false, {"one", "two"}},
             FetchSnapshot{77},
             SnapshotReply{at, 100, "chunk"},
             Report{"beta", "i", 3, at, "ready", true, {1, 2, 3, 4}, 90},
@@ -77,7 +77,7 @@ TEST(WireTest, AMessageHasALimitOfBytes) {
 TEST(WireTest, TheLargestEntryFitsIntoEveryMessageThatCarriesOne) {
     const std::string body(Log::entry_bytes_max, 'x');
     EXPECT_TRUE(decode(encode(Update{3, {body}})));
-    EXPECT_TRUE(decode(encode(FetchReply{false, {body}})));
+    EXPECT_TRUE(decode(encode(FetchReply{false, false, {body}})));
 }
 
 TEST(WireTest, ARoleThatIsNoneIsRefused) {
