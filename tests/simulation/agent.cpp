@@ -54,6 +54,7 @@ void Instance::dial() {
             }
             agent_.link = std::make_shared<Connection>(world_, place_, life, link_delay_);
             agent_.link->heard_at_node = world_.now();
+            agent_.link->incarnation = disk.incarnation;
             world_.on_heal.push_back([weak = std::weak_ptr(agent_.link)] {
                 if (const auto link = weak.lock()) link->flush();
             });

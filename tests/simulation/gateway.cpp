@@ -174,7 +174,7 @@ void Gateway::activate(const std::shared_ptr<Connection>& link, msg::Activate as
             node.activation_refused(over, ask.ask, view);
         });
     }
-    active_ = Active{link->node, link->life, ask.epoch, instances_[link->node]->incarnation()};
+    active_ = Active{link->node, link->life, ask.epoch, link->incarnation};
     world_.trace("gateway", "routes to " + name + ", epoch " + std::to_string(ask.epoch));
     send(name, [ask](Instance& node, const auto& over) { node.activated(over, ask.ask); });
 }
@@ -231,7 +231,7 @@ void Gateway::carry_out_store(const effect::Store& e) {
         bool linked = false;
         for (const auto& link : links_) {
             if (disk_.holder.node.empty() || link->node != holder) continue;
-            if (instances_[holder]->incarnation() != disk_.holder.incarnation) continue;
+            if (link->incarnation != disk_.holder.incarnation) continue;
             linked = true;
             heard = std::max(heard, link->heard_at_gateway);
         }

@@ -35,6 +35,7 @@ public:
 
     const std::size_t node;
     const std::uint64_t life;  ///< Of the instance's process.
+    std::string incarnation;   ///< Of its disk.
     bool open_at_node = true, open_at_gateway = true;
     Instant heard_at_node{}, heard_at_gateway{};
 

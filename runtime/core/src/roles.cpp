@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 /// Pause between two attempts to activate a tunnel that stands by under a granted epoch.
 constexpr Duration activate_retry{100ms};
+/// How long a gateway may refuse to route a granted epoch of which it knows nothing.
+constexpr Duration reclaim_after{1s};
 /// Pause between two claims that the gateway refused because it hears the holder.
 constexpr Duration refused_claim_retry{1s};
 
@@ -567,6 +569,13 @@ void Node::watch_tunnel_loss() {
     }
     if (!tunnels_lost_) tunnels_lost_ = now_;
     const Duration lost = now_ - *tunnels_lost_;
+    // A register that knows less than the epoch it granted lost its record before this node could
+    // tell it. The epoch counts for nothing there: claim another, and go on meanwhile.
+    const Tunnel* tunnel = arbiter();
+    if (arbitrated_ && tunnel != nullptr && tunnel->state == TunnelState::standby &&
+        tunnel->view.epoch < serving_ && lost >= reclaim_after) {
+        arbitrated_ = false;
+    }
     if (lost < policy_.on_tunnel_loss) return;
     alert("tunnels-down", true, "no tunnel is active");
     if (!handover_obstacle()) {

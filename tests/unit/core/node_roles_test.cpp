@@ -131,6 +131,17 @@ TEST(NodeRoles, ATunnelThatIsActiveUnderAnOlderEpochIsActivatedAgain) {
     EXPECT_EQ(all<effect::Activate>(effects)[0].epoch, 3u);
 }
 
+TEST(NodeRoles, AnEpochThatTheGatewayForgotIsClaimedAnewWhileEditsGoOn) {
+    Bench master = master_with_shadow();
+    master.tell(fact::TunnelChanged{"main", TunnelState::connecting});
+    master.tell(fact::RegisterSeen{"main", Bench::view_of(0, "", false, {}), false});
+    master.tell(fact::TunnelChanged{"main", TunnelState::standby});
+    const auto claims = all<effect::Claim>(master.wait(1100ms));
+    ASSERT_EQ(claims.size(), 1u);
+    EXPECT_EQ(claims[0].epoch, 2u);
+    EXPECT_EQ(master.node().serving(), 1u);
+}
+
 // --- takeover ------------------------------------------------------------------------------------
 
 TEST(NodeRoles, RefusedThenHolderLostIsClaimedAtOnce) {
