@@ -58,7 +58,8 @@ Result<Done> Instance::start() {
     // The core hears of tunnels and peer before its first tick, so that it waits for them.
     stepping_ = true;
     apply_document();
-    if (peer_link_ && peer_link_->peer()) feed(core::fact::Paired{true});
+    if (!applied_) tunnels_->apply({}, node_->epoch());
+    feed(core::fact::Paired{peer_link_ && peer_link_->peer()});
     stepping_ = false;
     next_tick_ = loop_.now();
     publish_status();

@@ -162,36 +162,39 @@ void TcpProbe::start(Check& check, const Result<std::vector<Address>>& addresses
         check.attempt.emplace(addresses.value(), check.deadline, check.deadline - check.began);
         return;
     }
+    give_back_place();
     check.reply.ok(
         {Health::down, now_monotonic() - check.began, one_line(addresses.error().message)});
 }
 
+/// Before the answer, so that who was answered finds the place free.
+void TcpProbe::give_back_place() {
+    const std::lock_guard lock{mutex_};
+    --count_;
+}
+
 void TcpProbe::turn(Instant now) {
-    std::size_t answered = 0;
     for (auto at = checks_.begin(); at != checks_.end();) {
         if (at->attempt) {
-            if (auto verdict = at->attempt->advance(now)) at->reply.answer(*verdict);
+            if (auto verdict = at->attempt->advance(now)) {
+                give_back_place();
+                at->reply.answer(*verdict);
+            }
         } else if (at->reply && now >= at->deadline) {
+            give_back_place();
             at->reply.ok({Health::down, now - at->began,
                           one_line("no address for \"" + endpoint_.host + "\" in time")});
         }
-        if (at->reply) {
-            ++at;
-        } else {
-            at = checks_.erase(at);
-            ++answered;
-        }
+        at = at->reply ? std::next(at) : checks_.erase(at);
     }
-    const std::lock_guard lock{mutex_};
-    count_ -= answered;
 }
 
 void TcpProbe::fail_all(const char* why) {
-    const auto answered = checks_.size();
-    for (auto& check : checks_) check.reply.fail(Errc::exhausted, why);
+    for (auto& check : checks_) {
+        give_back_place();
+        check.reply.fail(Errc::exhausted, why);
+    }
     checks_.clear();
-    const std::lock_guard lock{mutex_};
-    count_ -= answered;
 }
 
 void TcpProbe::wait_for_events(Instant now) {

@@ -58,6 +58,7 @@ private:
     bool take_news();
     void start(Check& check, const Result<std::vector<Address>>& addresses);
     void turn(Instant now);
+    void give_back_place();
     void wait_for_events(Instant now);
     void fail_all(const char* why);
     void end();
