@@ -11,6 +11,7 @@ nothing happens: what this machine adds by itself.
 """
 
 import argparse
+import os
 import pathlib
 import statistics
 import sys
@@ -68,7 +69,7 @@ def show(name, runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", required=True, help="build directory with bin/ and plugins.d/")
+    parser.add_argument("--build", required=True, type=os.path.abspath, help="build directory with bin/ and plugins.d/")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=1000, help="requests a second")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 """Runs scenarios: run.py NAME... --build DIR, or run.py --list."""
 
 import argparse
+import os
 import pathlib
 import subprocess
 import sys
@@ -22,7 +23,7 @@ MODULES = (serving, takeovers, restarts, edits, operation, strangers)
 def main():
     parser = argparse.ArgumentParser(description="Scenarios on real processes.")
     parser.add_argument("names", nargs="*", help="scenarios; none: all")
-    parser.add_argument("--build", help="build directory with bin/ and plugins.d/")
+    parser.add_argument("--build", type=os.path.abspath, help="build directory with bin/ and plugins.d/")
     parser.add_argument("--log-level", default="info", help="of the instances")
     parser.add_argument("--keep", action="store_true", help="keep the files and logs")
     parser.add_argument("--list", action="store_true", help="print the names")
