@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <csignal>
@@ -91,6 +92,7 @@ int ask(const std::string& admin, base::HttpRequest request, json::value& out) {
 std::string text(const json::object& object, const char* key) {
     const auto* value = object.if_contains(key);
     if (value == nullptr || value->is_null()) return "-";
+    if (value->is_double()) return fmt::format("{:.1f}", value->as_double());
     return value->is_string() ? json::value_to<std::string>(*value) : json::serialize(*value);
 }
 
