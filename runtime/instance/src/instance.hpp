@@ -27,7 +27,7 @@ namespace umbra::instance {
 /// Threads: the loop's; the functions of `Control` may be called from any.
 class Instance final : public Control {
 public:
-    /// @param surroundings  Of the loop; registry and loop outlive the instance.
+    /// Registry and loop outlive the instance.
     Instance(config::InstanceConfig config, Loop& loop, const host::Registry& registry,
              InstanceState state);
     ~Instance() override;
