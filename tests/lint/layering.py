@@ -46,7 +46,7 @@ TABLE = {
         [C, ASIO, SSL], False, "a plugin like any other: the runtime stays out of it"),
     "plugins/tunnel/gateway/server": (
         ["sdk", "plugins/tunnel/gateway/protocol", "plugins/tunnel/gateway/link", "runtime/base",
-         "runtime/config"], [C, ASIO, JSON, SSL, r"CLI/.*"], False,
+         "runtime/config"], [C, ASIO, JSON, SSL, FMT, r"CLI/.*"], False,
         "a program of its own: shares log, HTTP and file reading with the runtime, no decisions"),
 }  # fmt: skip
 # Single headers where a folder as a whole would be too much.
