@@ -1,4 +1,4 @@
 umbra_add_test(core_test LABEL unit
-    SOURCES unit/core/document_test.cpp unit/core/log_test.cpp unit/core/node_replication_test.cpp
-            unit/core/node_roles_test.cpp unit/core/peer_watch_test.cpp unit/core/wire_test.cpp
+    SOURCES unit/core/damping_test.cpp unit/core/document_test.cpp unit/core/log_test.cpp unit/core/node_replication_test.cpp
+            unit/core/node_roles_test.cpp unit/core/node_timing_test.cpp unit/core/peer_watch_test.cpp unit/core/wire_test.cpp
     LIBRARIES umbra::core)

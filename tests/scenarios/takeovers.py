@@ -1,5 +1,6 @@
 """Cuts, freezes and pauses: when a takeover has to happen and when not."""
 
+import json
 import socket
 import time
 
@@ -160,6 +161,64 @@ def pause_prevents_takeover(options):
         pair.run("umbra", "pause", "--for", "1s", at="alpha")
         expect(pair.status("alpha")["paused"], "paused for a second")
         wait_for(lambda: not pair.status("alpha")["paused"], 5, "the pause ends by itself")
+
+
+@scenario
+def pause_holds_for_both(options):
+    """A pause that was ordered on the master keeps the shadow from its place, also after restarts."""
+    with Pair(options).up() as pair:
+        pair.run("umbra", "pause", at="alpha")
+        wait_for(lambda: pair.status("beta")["paused"], 5, "the shadow knows of the pause")
+        pair["beta"].kill()
+        pair.start("beta")
+        wait_for(lambda: pair.status("beta")["state"] == "ready", 10, "beta follows again")
+        expect(pair.status("beta")["paused"], "the pause outlives a restart")
+        pair["alpha"].kill()
+        holds_for(lambda: pair.status("beta")["role"] == "shadow", 2, "beta keeps to the pause")
+        pair.start("alpha")
+        pair.wait_settled("alpha")
+        pair.run("umbra", "resume", at="beta")
+        wait_for(lambda: not pair.status("alpha")["paused"], 5, "the master knows of its end")
+
+
+@scenario
+def role_set_offline(options):
+    """The role of an instance that is not running is repaired; of one that runs, it is refused."""
+    with Pair(options).up() as pair:
+        data = str(pair.path("alpha"))
+        order = ("umbra", "role", "set", "shadow", "--data-dir", data)
+        pair.run(*order, status=4)
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 5, "beta serves")
+        pair["beta"].kill()
+        wait_for(lambda: pair.active() is None, 5, "nobody serves")
+        pair.run(*order)
+        pair.start("alpha")
+        wait_for(lambda: pair.status("alpha")["role"] == "shadow", 5, "alpha starts as shadow")
+        holds_for(lambda: pair.active() is None, 2, "it takes no role by itself")
+        pair.start("beta")
+        pair.wait_settled("beta")
+
+
+@scenario
+def decisions_are_explained(options):
+    """`umbra explain` says why the role changed, and why it did not, with the numbers."""
+    with Pair(options, proxied=True).up() as pair:
+        pair.each_proxy("cut")
+        wait_for(lambda: "peer-link-cut" in pair.alerts("beta"), 10, "beta sees the cut")
+        pair.each_proxy("heal")
+        pair.wait_settled("alpha")
+        told = json.loads(pair.run("umbra", "explain", "--json", at="beta").stdout)["decisions"]
+        kept = [d["text"] for d in told if d["kind"] == "unchanged"]
+        expect(
+            any("silent for" in t and "was heard" in t and "no takeover" in t for t in kept),
+            f"why nothing happened: {kept}",
+        )
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 5, "beta serves")
+        text = pair.run("umbra", "explain", at="beta").stdout
+        last = [line for line in text.splitlines() if " changed " in line][-1]
+        expect("master of epoch" in last and "alpha" in last, f"why beta took over: {last}")
 
 
 @scenario

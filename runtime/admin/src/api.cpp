@@ -22,7 +22,8 @@ using base::Responder;
 using instance::Control;
 
 constexpr std::size_t history_default = 50;
-constexpr std::size_t history_max = 10000;
+constexpr std::size_t explain_default = 20;
+constexpr std::size_t list_max = 10000;
 constexpr std::size_t changes_max = 10000;
 
 /// One request on its way to `Control`.
@@ -149,21 +150,36 @@ void post_apply(Call call) {
     call.control.edit(std::move(edit), call.done());
 }
 
+/// The parameter "max", or its default; answers 400 and returns nothing when it is none.
+std::optional<std::size_t> list_length(const Call& call, std::size_t usual) {
+    const std::string text = call.parameter("max");
+    if (text.empty()) return usual;
+    std::size_t max = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, max);
+    if (error == std::errc{} && stop == end && max >= 1 && max <= list_max) return max;
+    call.answer(base::http_error(
+        400, fmt::format("max is \"{}\", it must be a number from 1 to {}", text, list_max)));
+    return std::nullopt;
+}
+
 void get_history(Call call) {
-    std::size_t max = history_default;
-    if (const std::string text = call.parameter("max"); !text.empty()) {
-        const char* const end = text.data() + text.size();
-        const auto [stop, error] = std::from_chars(text.data(), end, max);
-        if (error != std::errc{} || stop != end || max < 1 || max > history_max) {
-            return call.answer(base::http_error(
-                400,
-                fmt::format("max is \"{}\", it must be a number from 1 to {}", text, history_max)));
-        }
-    }
-    call.control.history(max, [answer = call.answer](instance::Reply reply,
-                                                     std::vector<instance::HistoryEntry> entries) {
+    const auto max = list_length(call, history_default);
+    if (!max) return;
+    call.control.history(*max, [answer = call.answer](instance::Reply reply,
+                                                      std::vector<instance::HistoryEntry> entries) {
         if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
         answer({200, render_history(entries)});
+    });
+}
+
+void get_explain(Call call) {
+    const auto max = list_length(call, explain_default);
+    if (!max) return;
+    call.control.explain(*max, [answer = call.answer](instance::Reply reply,
+                                                      std::vector<instance::Decision> decisions) {
+        if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
+        answer({200, render_decisions(decisions)});
     });
 }
 
@@ -216,6 +232,7 @@ struct Route {
 constexpr Route routes[] = {
     {"GET", "/v1/status", "", get_status},
     {"GET", "/v1/alerts", "", get_alerts},
+    {"GET", "/v1/explain", "max", get_explain},
     {"GET", "/healthz", "", get_healthz},
     {"GET", "/readyz", "", get_readyz},
     {"POST", "/v1/switch", "", post_switch},

@@ -115,11 +115,22 @@ std::string render_status(const instance::Status& status) {
                                         {"plugins", to_array(status.plugins)},
                                         {"strangers", status.strangers},
                                         {"suspicions", status.suspicions},
-                                        {"decisions", to_array(status.decisions)}});
+                                        {"last_change", status.last_change}});
 }
 
 std::string render_alerts(const std::vector<instance::Alert>& alerts) {
     return json::serialize(json::object{{"alerts", alert_array(alerts)}});
+}
+
+std::string render_decisions(const std::vector<instance::Decision>& decisions) {
+    json::array list;
+    for (const auto& decision : decisions) {
+        list.push_back(json::object{{"time", decision.time},
+                                    {"kind", decision.kind},
+                                    {"epoch", decision.epoch},
+                                    {"text", decision.text}});
+    }
+    return json::serialize(json::object{{"decisions", std::move(list)}});
 }
 
 std::string render_history(const std::vector<instance::HistoryEntry>& history) {

@@ -11,6 +11,7 @@ namespace umbra::admin {
 /// What the API answers, as JSON text. README.md shows each.
 [[nodiscard]] std::string render_status(const instance::Status& status);
 [[nodiscard]] std::string render_alerts(const std::vector<instance::Alert>& alerts);
+[[nodiscard]] std::string render_decisions(const std::vector<instance::Decision>& decisions);
 [[nodiscard]] std::string render_history(const std::vector<instance::HistoryEntry>& history);
 
 /// Success as {"outcome", "message", "details", "text", "revision"}, failure as {"error",

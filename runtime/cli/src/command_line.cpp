@@ -39,12 +39,11 @@ public:
         app_.get_formatter()->column_width(34);
         app_.failure_message(CLI::FailureMessage::simple);
         add_local();
+        add_role();
         add_operation();
         add_peer();
         add_config();
-#ifdef UMBRA_CLI_HOST
         add_plugin();
-#endif
     }
 
     int run(int argc, char** argv) {
@@ -128,17 +127,25 @@ private:
     }
 
     void add_local() {
-#ifdef UMBRA_CLI_INSTANCE
         auto* run_app = command(&app_, "run", "Run an instance in the foreground",
                                 [this] { return cli::run(a_.file); });
         run_app->add_option("FILE", a_.file, "Instance file")->required();
-#endif
-#ifdef UMBRA_CLI_HOST
         auto* app = command(&app_, "check", "Find every mistake in a configuration file",
                             [this] { return check(a_.file, a_.directories); });
         app->add_option("FILE", a_.file, "Instance file or shared configuration")->required();
         add_plugin_path(app);
-#endif
+    }
+
+    void add_role() {
+        auto* app = command(group("role", "The role of an instance that is not running"), "set",
+                            "Repair the role in which it starts",
+                            [this] { return role_set(a_.name, a_.file); });
+        app->add_option("ROLE", a_.name, "master or shadow")
+            ->required()
+            ->check(CLI::IsMember({"master", "shadow"}));
+        app->add_option("--data-dir", a_.file, "Its [instance] data_dir")
+            ->required()
+            ->type_name("DIR");
     }
 
     void add_operation() {
@@ -155,6 +162,9 @@ private:
             ->type_name("DURATION");
         client(&app_, "resume", "Allow automatic takeovers again", [&] { return resume(to); });
         client(&app_, "alerts", "What needs attention", [&] { return show_alerts(to); });
+        app = client(&app_, "explain", "Why the role changed, and why it did not",
+                     [&] { return explain(to, a_.max); });
+        app->add_option("--max", a_.max, "At most so many")->capture_default_str();
         auto* const tunnel = group("tunnel", "Tunnels");
         app = client(tunnel, "enrol", "Exchange keys with a gateway, by its invitation",
                      [&] { return tunnel_enrol(to, a_.name, a_.invitation); });
@@ -213,7 +223,6 @@ private:
         app->add_option("--max", a_.max, "At most so many")->capture_default_str();
     }
 
-#ifdef UMBRA_CLI_HOST
     void add_plugin() {
         auto* const plugins = group("plugin", "Plugins");
         auto* app = command(plugins, "list", "Plugins in the directories that are searched",
@@ -232,7 +241,6 @@ private:
             ->type_name("DIR")
             ->delimiter(':');
     }
-#endif
 
     CLI::App app_{"Umbra operates an on-premises connector as a master and a shadow.", "umbra"};
     Arguments a_;

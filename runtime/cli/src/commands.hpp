@@ -15,6 +15,8 @@ namespace umbra::cli {
 // status.cpp
 int show_status(const Connection& connection, bool watch);
 int show_alerts(const Connection& connection);
+/// Why the role is what it is: changes, and changes that did not happen, oldest first.
+int explain(const Connection& connection, unsigned max);
 
 // operate.cpp
 int switch_roles(const Connection& connection, bool force);
@@ -44,6 +46,8 @@ int config_history(const Connection& connection, unsigned max);
 
 // run.cpp, check.cpp, plugins.cpp: without a running instance
 int run(const std::string& file);
+/// @param role  "master" or "shadow"
+int role_set(const std::string& role, const std::string& data_dir);
 /// @param directories  Where plugins are searched when the file does not say; empty = where they
 ///                     are installed.
 int check(const std::string& file, const std::vector<std::string>& directories);

@@ -98,9 +98,8 @@ std::string render(const object& status) {
                                     probe_table(status), alert_table(status)}) {
         if (!part.empty()) text += "\n" + part;
     }
-    const auto decisions = texts_of(status, "decisions");
-    if (!decisions.empty()) {
-        text += "\nlast change of role: " + printable(decisions.back()) + "\n";
+    if (const auto last = text_of(status, "last_change"); !last.empty()) {
+        text += "\nlast change of role: " + printable(last) + "\n";
     }
     return text;
 }
@@ -139,6 +138,25 @@ int show_alerts(const Connection& connection) {
     const Answer answer = get(connection, "/v1/alerts", status_timeout);
     if (!answer.ok()) return answer.report();
     print_line(connection.json ? answer.raw : alert_table(answer.body));
+    return exit_done;
+}
+
+int explain(const Connection& connection, unsigned max) {
+    const Answer answer = get(connection, "/v1/explain?max=" + std::to_string(max), status_timeout);
+    if (!answer.ok()) return answer.report();
+    if (connection.json) {
+        print_line(answer.raw);
+        return exit_done;
+    }
+    const auto decisions = list_of(answer.body, "decisions");
+    Table table({"TIME", "ROLE", "EPOCH", "WHAT HAPPENED AND WHY"});
+    // A story is read from its beginning, and its end stays on the screen.
+    for (auto it = decisions.rbegin(); it != decisions.rend(); ++it) {
+        const auto kind = text_of(*it, "kind");
+        table.add({text_of(*it, "time"), kind == "noted" ? "" : kind,
+                   whole(number_of(*it, "epoch")), text_of(*it, "text")});
+    }
+    print_line(table.empty() ? "nothing was decided yet" : table.render());
     return exit_done;
 }
 

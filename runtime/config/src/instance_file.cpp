@@ -16,7 +16,7 @@ struct Profile {
 };
 
 constexpr std::array<Profile, 3> profiles{{
-    {"fast", milliseconds{50}, milliseconds{300}, milliseconds{300}, milliseconds{250}},
+    {"fast", milliseconds{50}, milliseconds{200}, milliseconds{200}, milliseconds{250}},
     {"balanced", milliseconds{100}, milliseconds{500}, milliseconds{500}, milliseconds{500}},
     {"patient", milliseconds{1000}, milliseconds{2000}, milliseconds{3000}, milliseconds{5000}},
 }};
@@ -180,10 +180,24 @@ private:
         peer.request_timeout = timer("request_timeout", profile->request_timeout);
         peer.takeover_delay = timer("takeover_delay", profile->takeover_delay);
         peer.takeover_delay_given = section.has("takeover_delay");
+        // Silence counts from the question that stayed without an answer, so a delay can only be
+        // kept if that question's time is up by then. Of the two, what was not given gives way.
+        if (!section.has("request_timeout")) {
+            peer.request_timeout = std::min(peer.request_timeout, peer.takeover_delay);
+        } else if (!peer.takeover_delay_given) {
+            peer.takeover_delay = std::max(peer.takeover_delay, peer.request_timeout);
+        }
         check_timers(section, peer);
     }
 
     void check_timers(const Section& section, const PeerConfig& peer) {
+        if (peer.request_timeout > peer.takeover_delay) {
+            report(section, "request_timeout",
+                   "request_timeout (" + format_duration(peer.request_timeout) +
+                       ") must not be longer than takeover_delay (" +
+                       format_duration(peer.takeover_delay) + ")",
+                   "a check has to be able to fail before the delay that it starts is over");
+        }
         const Duration least = intervals_min * peer.check_interval;
         if (peer.takeover_delay >= least) return;
         const auto origin_of = [&](std::string_view key) {

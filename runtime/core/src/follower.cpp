@@ -135,9 +135,8 @@ void Node::on_reply(const wire::FetchReply& answer) {
 /// Cuts what is after `common_seq_`; the shell saves it first.
 void Node::cut_fork() {
     auto cut = log_.truncate(common_seq_);
-    explain(std::to_string(cut.size()) + " entries after revision " +
-            to_string(log_.last().revision) + " are not in the log of " + peer_name() +
-            "; they are saved and cut");
+    note(std::to_string(cut.size()) + " entries after revision " + to_string(log_.last().revision) +
+         " are not in the log of " + peer_name() + "; they are saved and cut");
     alert("divergence", false,
           "edits of this instance that the master does not have were saved under divergence/");
     withdraw_durable(common_seq_, log_.last());
@@ -222,7 +221,7 @@ void Node::on_reply(const wire::ReportReply& answer) {
         return;
     }
     if (answer.in_sync && !in_sync_with_master_) {
-        explain("in sync with " + peer_name() + " at revision " + to_string(durable_.revision));
+        note("in sync with " + peer_name() + " at revision " + to_string(durable_.revision));
     }
     in_sync_with_master_ = answer.in_sync;
     was_in_sync_ = was_in_sync_ || answer.in_sync;
@@ -251,6 +250,8 @@ void Node::on_published(const wire::Update& update) {
 
 void Node::on_published(const wire::Beacon& beacon) {
     if (following_ != Following::following || beacon.epoch != follow_epoch_) return;
+    // Made by the master's main loop: a sign of life, also when its answers come too late.
+    if (beacon.last.revision >= log_.last().revision) watch_.lived(now_);
     heard_of(beacon.last);
     if (beacon.last == log_.last() && beacon.digest != log_.digest()) {
         alert("drift", true,

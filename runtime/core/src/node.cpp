@@ -1,3 +1,4 @@
+#include "text.hpp"
 #include <umbra/core/node.hpp>
 
 #include <algorithm>
@@ -76,6 +77,7 @@ Effects Node::step(Instant now, const Fact& fact) {
 /// is nothing to do, so it may run after every fact.
 void Node::housekeeping() {
     if (std::exchange(raised_at_start_, false)) persist();
+    show_pause();
     if (paired_ && (persistent_.connect || role() == Role::master) && watch_.due(now_)) {
         const AskId ask = next_ask();
         watch_.sent(now_, ask);
@@ -99,8 +101,9 @@ void Node::housekeeping() {
 }
 
 void Node::refresh_pong() {
-    auto pong = wire::encode(wire::Pong{settings_.node, settings_.incarnation, settings_.version,
-                                        role(), epoch(), serving_ != 0, log_.last()});
+    auto pong =
+        wire::encode(wire::Pong{settings_.node, settings_.incarnation, settings_.version, role(),
+                                epoch(), serving_ != 0, log_.last(), persistent_.pause});
     if (pong == pong_) return;
     pong_ = std::move(pong);
     emit(effect::SetPong{pong_});
@@ -109,7 +112,7 @@ void Node::refresh_pong() {
 State Node::state() const {
     if (role() == Role::master) {
         if (handover_) return State::draining;
-        if (serving_ == 0) return State::starting;
+        if (serving_ == 0 || waking_) return State::starting;
         const bool serves = tunnels_.empty() || any_tunnel(TunnelState::active);
         return serves ? State::active : State::starting;
     }
@@ -218,7 +221,28 @@ void Node::on(const fact::Stored& fact) {
 // --- the other instance
 // -----------------------------------------------------------------------------
 
-void Node::on(const fact::LoopWasLate& fact) { watch_.was_late(now_, fact.gap); }
+void Node::on(const fact::LoopWasLate& fact) {
+    watch_.was_late(now_, fact.gap);
+    if (2 * fact.gap >= silence_limit()) wake_up(fact.gap);
+}
+
+/// Whoever slept long enough to be suspected may have been replaced. Until somebody who would know
+/// was asked, nothing is begun in the old role; the tunnels' own gates hold meanwhile.
+void Node::wake_up(Duration gap) {
+    if (role() != Role::master || serving_ == 0) return;
+    waking_ = true;
+    watch_.hurry(now_);
+    note("held up for " + ms(gap) + " while master of epoch " + std::to_string(serving_) +
+         "; asking whether the role is still its own");
+    if (!arbitrated_) return;
+    tunnels_.at(*arbiter_name()).next_activate = now_ + claim_retry;
+    emit(effect::Activate{*arbiter_name(), serving_});
+}
+
+void Node::woken() {
+    if (!std::exchange(waking_, false)) return;
+    note("the role is still its own");
+}
 
 void Node::on(const fact::Paired& fact) {
     pairing_known_ = true;
@@ -246,7 +270,7 @@ void Node::on(const fact::PeerRefused& fact) {
     if (!watch_.is_refused(now_)) {
         next_claim_ = now_;
         if (role() == Role::shadow) {
-            explain("connection to " + peer_name() + " was refused (" + fact.detail + ")");
+            note("connection to " + peer_name() + " was refused (" + fact.detail + ")");
         }
     }
     watch_.refused(now_);
@@ -256,16 +280,15 @@ void Node::on(const fact::Ponged& fact) {
     const auto message = wire::decode(fact.bytes);
     const auto* pong = message ? std::get_if<wire::Pong>(&*message) : nullptr;
     if (pong == nullptr || fact.loop_age > hung_loop) {
-        watch_.failed(now_, fact.ask);
+        watch_.failed(fact.ask);
         return;
     }
     const auto silent = watch_.silent_for(now_);
     if (!watch_.answered(now_, fact.ask, fact.rtt)) return;
     if (silent && role() == Role::shadow && was_in_sync_) {
-        explain(
-            pong->node + " answered again after " +
-            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*silent).count()) +
-            " ms; no takeover");
+        explain(effect::Explain::Kind::unchanged, pong->node + " answered again after " +
+                                                      ms(*silent) + ", " + limit_text() +
+                                                      "; no takeover");
     }
     clear_alert("peer-unreachable");
     clear_alert("peer-link-cut");
@@ -276,6 +299,7 @@ void Node::on(const fact::Ponged& fact) {
     peer_pong_ = *pong;
     peer_node_ = pong->node;
     peer_version_ = pong->version;
+    adopt(pong->pause);
     if (role() == Role::master) {
         const bool outranked = pong->role == Role::master && pong->serving && pong->epoch > epoch();
         // Without a register two masters can have taken the same number; the name decides then.
@@ -286,6 +310,8 @@ void Node::on(const fact::Ponged& fact) {
                       pong->node + " is master of epoch " + std::to_string(pong->epoch) +
                           ", this instance was of epoch " + std::to_string(epoch()),
                       Duration{});
+        } else if (!arbitrated_) {
+            woken();
         }
         return;
     }
@@ -298,7 +324,9 @@ void Node::on(const fact::Ponged& fact) {
 }
 
 void Node::on(const fact::PingFailed& fact) {
-    if (!watch_.failed(now_, fact.ask)) return;
+    if (!watch_.failed(fact.ask)) return;
+    // Nobody else to ask, and nobody that answers.
+    if (!arbitrated_) woken();
     if (role() == Role::shadow && was_in_sync_ && !claim_ && !grant_) {
         alert("peer-unreachable", true,
               peer_name() +
@@ -370,15 +398,29 @@ void Node::reply(RequestId request, Verdict verdict, std::string text, Revision 
 }
 
 void Node::on(const fact::PauseRequested& fact) {
-    paused_ = fact.paused;
-    explain(paused_ ? "automatic takeovers are paused; fencing stays on"
-                    : "automatic takeovers are on again");
-    if (paused_) {
-        alert("paused", false, "automatic takeovers are paused");
+    adopt(Pause{fact.paused, persistent_.pause.stamp + 1, fact.paused ? fact.until_ms : 0});
+    if (!fact.paused) damping_.forget();
+    reply(fact.request, Verdict::done, fact.paused ? "paused" : "resumed");
+}
+
+/// The later order wins, on whichever instance it was given.
+void Node::adopt(const Pause& pause) {
+    if (pause.stamp <= persistent_.pause.stamp) return;
+    const bool news = pause.on != persistent_.pause.on;
+    persistent_.pause = pause;
+    persist();
+    if (!news) return;
+    note(pause.on ? "automatic takeovers are paused; fencing stays on"
+                  : "automatic takeovers are on again");
+}
+
+void Node::show_pause() {
+    if (paused()) {
+        alert("paused", false,
+              "automatic takeovers are paused on both instances; `umbra resume` allows them again");
     } else {
         clear_alert("paused");
     }
-    reply(fact.request, Verdict::done, paused_ ? "paused" : "resumed");
 }
 
 void Node::on(const fact::ConnectRequested& fact) {

@@ -67,6 +67,10 @@ std::optional<std::string> Node::edit_obstacle(const fact::EditRequested& reques
     if (serving_ == 0) {
         return settings_.node + " is not sure yet that it is the master; try again in a moment";
     }
+    if (waking_) {
+        return settings_.node +
+               " was held up and asks whether it is still the master; try again in a moment";
+    }
     if (handover_) {
         return "a handover to " + peer_name() + " is under way; try again on the new master";
     }
@@ -229,12 +233,12 @@ void Node::confirm_in_sync(const std::set<Member>& members) {
         alert("shadow-away", true,
               "edits are durable on " + settings_.node + " only, because " + peer_name() +
                   " is away");
-        explain(peer_name() + " left the in-sync set: edits go on without it");
+        note(peer_name() + " left the in-sync set: edits go on without it");
     } else if (members.size() > 1) {
         clear_alert("shadow-away");
-        explain(session_ ? session_->member.node + " is in sync at revision " +
-                               to_string(log_.last().revision)
-                         : "the shadow is in sync");
+        note(session_ ? session_->member.node + " is in sync at revision " +
+                            to_string(log_.last().revision)
+                      : "the shadow is in sync");
     }
 }
 

@@ -12,6 +12,7 @@ void visit(A& a, Timers& m) {
 template <class A>
 void visit(A& a, Pong& m) {
     a(m.node)(m.incarnation)(m.version)(m.role)(m.epoch)(m.serving)(m.last);
+    a(m.pause.on)(m.pause.stamp)(m.pause.until_ms);
 }
 template <class A>
 void visit(A& a, Hello& m) {

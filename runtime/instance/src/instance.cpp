@@ -12,10 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t decisions_kept = 50;
 /// A tick that comes later than this was held up by the host, not by work.
 constexpr Duration late_loop = 200ms;
 constexpr Duration pong_refresh = 100ms;
+
+std::int64_t unix_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
 
 Outcome outcome_of(core::Verdict verdict) {
     switch (verdict) {
@@ -39,6 +44,7 @@ Instance::Instance(config::InstanceConfig config, Loop& loop, const host::Regist
       loop_(loop),
       registry_(registry),
       state_(std::move(state)),
+      journal_(config_.data_dir, worker_),
       started_(loop.now()) {}
 
 Instance::~Instance() = default;
@@ -73,6 +79,7 @@ void Instance::tick() {
         feed(core::fact::LoopWasLate{late});
     }
     feed(core::fact::Ticked{});
+    end_pause();
     if (now >= next_pong_) {
         next_pong_ = now + pong_refresh;
         if (peer_link_) peer_link_->refresh_pong();
@@ -80,6 +87,14 @@ void Instance::tick() {
     }
     next_tick_ = loop_.now() + node_->tick_interval();
     loop_.schedule(next_tick_, [this] { tick(); });
+}
+
+/// A pause with an end: each instance ends it by itself, so that it ends also when the one on which
+/// it was ordered is gone. Wall time, because it has to mean the same on both.
+void Instance::end_pause() {
+    const core::Pause& pause = node_->persistent().pause;
+    if (!pause.on || pause.until_ms == 0 || unix_ms() < pause.until_ms) return;
+    feed(core::fact::PauseRequested{0, false});
 }
 
 // --- effects
@@ -108,9 +123,7 @@ void Instance::perform(const E& effect) {
     } else if constexpr (std::is_same_v<E, core::effect::ClearAlert>) {
         alerts_.clear(effect.id);
     } else if constexpr (std::is_same_v<E, core::effect::Explain>) {
-        base::info("role", "{}", effect.text);
-        decisions_.push_back(base::wall_time() + " " + effect.text);
-        if (decisions_.size() > decisions_kept) decisions_.pop_front();
+        journal_.add(node_->epoch(), effect);
     } else if constexpr (std::is_same_v<E, core::effect::ApplyDocument>) {
         apply_document();
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alerts.hpp"
+#include "journal.hpp"
 #include "loop.hpp"
 #include "peer_link.hpp"
 #include "probes.hpp"
@@ -50,6 +51,7 @@ public:
     void edit(Edit edit, Done done) override;
     void history(std::size_t max,
                  std::function<void(Reply, std::vector<HistoryEntry>)> done) override;
+    void explain(std::size_t max, std::function<void(Reply, std::vector<Decision>)> done) override;
     void peer_enable(bool on, Done done) override;
     void peer_connect(bool on, Done done) override;
     void peer_reset(Done done) override;
@@ -69,6 +71,7 @@ private:
     // --- facts and effects, instance.cpp
     void feed(core::Fact fact);
     void tick();
+    void end_pause();
     void carry_out(const core::Effect& effect);
     template <class E>
     void perform(const E& effect);
@@ -92,6 +95,7 @@ private:
     const host::Registry& registry_;
     InstanceState state_;
     Worker worker_;
+    Journal journal_;
     Alerts alerts_;
     std::unique_ptr<Store> store_;
     std::unique_ptr<PeerLink> peer_link_;
@@ -109,8 +113,6 @@ private:
     core::Epoch applied_epoch_ = 0;
     core::RequestId last_request_ = 0;
     std::map<core::RequestId, Done> requests_;
-    std::deque<std::string> decisions_;
-    std::optional<host::Timers::Id> pause_end_;
     std::function<void(std::optional<Error>)> on_end_;
 
     mutable std::mutex status_mutex_;

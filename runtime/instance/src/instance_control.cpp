@@ -31,24 +31,22 @@ void Instance::switch_roles(bool force, Done done) {
 }
 
 void Instance::pause(std::optional<Duration> length, Done done) {
-    loop_.post([this, length] {
-        if (pause_end_) loop_.cancel(*pause_end_);
-        pause_end_.reset();
-        if (!length) return;
-        pause_end_ = loop_.schedule(loop_.now() + *length, [this] {
-            pause_end_.reset();
-            feed(core::fact::PauseRequested{0, false});
-        });
+    ask(std::move(done), [length](core::RequestId id) {
+        std::int64_t until_ms = 0;
+        if (length) {
+            const auto until = std::chrono::system_clock::now().time_since_epoch() + *length;
+            until_ms = std::chrono::duration_cast<std::chrono::milliseconds>(until).count();
+        }
+        return core::fact::PauseRequested{id, true, until_ms};
     });
-    ask(std::move(done), [](core::RequestId id) { return core::fact::PauseRequested{id, true}; });
 }
 
 void Instance::resume(Done done) {
-    loop_.post([this] {
-        if (pause_end_) loop_.cancel(*pause_end_);
-        pause_end_.reset();
-    });
     ask(std::move(done), [](core::RequestId id) { return core::fact::PauseRequested{id, false}; });
+}
+
+void Instance::explain(std::size_t max, std::function<void(Reply, std::vector<Decision>)> done) {
+    loop_.post([this, max, done = std::move(done)] { done(Reply{}, journal_.newest(max)); });
 }
 
 void Instance::show(std::string key, std::string revision, Done done) {

@@ -71,7 +71,7 @@ void Instance::publish_status() {
     status->alerts = alerts_.list();
     status->plugins = node_->settings().plugins;
     status->suspicions = node_->watch().cleared();
-    status->decisions.assign(decisions_.begin(), decisions_.end());
+    status->last_change = journal_.last_change();
 
     const std::lock_guard lock(status_mutex_);
     status_ = std::move(status);

@@ -35,6 +35,11 @@ InstanceState from_json(const json::object& o) {
     state.persistent.connect = o.at("connect").as_bool();
     state.persistent.yielded = o.at("yielded").as_bool();
     state.ha_in_file = o.at("ha_in_file").as_bool();
+    if (const auto* pause = o.if_contains("pause")) {
+        const auto& p = pause->as_object();
+        state.persistent.pause = {p.at("on").as_bool(), p.at("stamp").to_number<std::uint64_t>(),
+                                  p.at("until_ms").to_number<std::int64_t>()};
+    }
     if (const auto* peer = o.if_contains("peer")) {
         const auto& p = peer->as_object();
         state.peer =
@@ -83,6 +88,9 @@ Result<Done> save_state(const std::filesystem::path& data_dir, const InstanceSta
     o["connect"] = state.persistent.connect;
     o["yielded"] = state.persistent.yielded;
     o["ha_in_file"] = state.ha_in_file;
+    const core::Pause& pause = state.persistent.pause;
+    o["pause"] =
+        json::object{{"on", pause.on}, {"stamp", pause.stamp}, {"until_ms", pause.until_ms}};
     if (state.peer) {
         o["peer"] = json::object{{"name", state.peer->name},
                                  {"identity", state.peer->identity},

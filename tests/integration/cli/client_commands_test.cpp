@@ -36,8 +36,11 @@ protected:
     }
 
     Ran umbra(std::vector<std::string> arguments, const std::string& input = {}) {
-        return Program{UMBRA_PROGRAM, std::move(arguments), {"UMBRA_ADMIN=" + address}, input}
-            .finish();
+        control.settle();
+        auto ran = Program{UMBRA_PROGRAM, std::move(arguments), {"UMBRA_ADMIN=" + address}, input}
+                       .finish();
+        control.settle();
+        return ran;
     }
     /// Runs it, expects success and one JSON document on stdout.
     boost::json::value json(std::vector<std::string> arguments) {
@@ -72,7 +75,7 @@ TEST_F(ClientCommandsTest, StatusIsReadableAndComplete) {
           "main    gateway  active  3      yes     2      0\n",
           "crm-backend  tcp     healthy  90 us\n",
           "push-failed  error     2026-01-01T00:00:00Z  no answer from beta\n",
-          "last change of role: shadow -> master: the master was killed\n"}) {
+          "last change of role: 2026-01-01T00:00:00Z master of epoch 3: the master was killed\n"}) {
         EXPECT_THAT(ran.out, HasSubstr(expected));
     }
 }

@@ -4,6 +4,7 @@
 #include <umbra/instance/control.hpp>
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -34,7 +35,22 @@ public:
     std::vector<std::string> calls;  ///< "switch force", in order.
     std::vector<instance::Edit> edits;
     std::vector<instance::HistoryEntry> entries;
+    std::vector<instance::Decision> decisions;
     bool mute = false;  ///< Drop requests without an answer.
+
+    /// What another process asked happened before this returns, also in the eyes of a tool that
+    /// sees the memory of this one only.
+    void settle() {
+        std::unique_lock lock{mutex_};
+        const std::uint64_t ticket = ++asked_;
+        queue_.push_back([this] {
+            const std::lock_guard done{mutex_};
+            ++settled_;
+            changed_.notify_all();
+        });
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return settled_ >= ticket; });
+    }
 
     [[nodiscard]] instance::Status status() const override {
         const std::lock_guard lock{mutex_};
@@ -80,6 +96,13 @@ public:
             done(next, entries);
         });
     }
+    void explain(std::size_t max,
+                 std::function<void(Reply, std::vector<instance::Decision>)> done) override {
+        post([this, max, done = std::move(done)] {
+            calls.push_back("explain " + std::to_string(max));
+            done(next, decisions);
+        });
+    }
     void peer_enable(bool on, Done done) override {
         answer(on ? "enable" : "disable", std::move(done));
     }
@@ -108,7 +131,7 @@ private:
             const std::lock_guard lock{mutex_};
             queue_.push_back(std::move(work));
         }
-        changed_.notify_one();
+        changed_.notify_all();
     }
     /// Ends at an empty function.
     void loop() {
@@ -126,6 +149,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> queue_;
+    std::uint64_t asked_ = 0, settled_ = 0;
     std::thread thread_;
 };
 
@@ -162,7 +186,7 @@ inline instance::Status example_status() {
     status.probes = {{"crm-backend", "tcp", true, 90, ""}};
     status.alerts = {{"push-failed", "error", "2026-01-01T00:00:00Z", "no answer from beta"}};
     status.plugins = {"storage/file 0.1.0"};
-    status.decisions = {"shadow -> master: the master was killed"};
+    status.last_change = "2026-01-01T00:00:00Z master of epoch 3: the master was killed";
     return status;
 }
 

@@ -83,19 +83,33 @@ TEST_F(InstanceFileTest, ProfilesSetTheTimersAndEachMayBeSetByItself) {
     };
     const PeerConfig fast = peer("profile = \"fast\"");
     EXPECT_EQ(fast.check_interval, milliseconds{50});
-    EXPECT_EQ(fast.connect_timeout, milliseconds{300});
-    EXPECT_EQ(fast.request_timeout, milliseconds{300});
+    EXPECT_EQ(fast.connect_timeout, milliseconds{200});
+    EXPECT_EQ(fast.request_timeout, milliseconds{200});
     EXPECT_EQ(fast.takeover_delay, milliseconds{250});
     const PeerConfig balanced = peer("");
     EXPECT_EQ(balanced.check_interval, milliseconds{100});
     EXPECT_EQ(balanced.connect_timeout, milliseconds{500});
     EXPECT_EQ(balanced.request_timeout, milliseconds{500});
     EXPECT_EQ(balanced.takeover_delay, milliseconds{500});
-    const PeerConfig patient = peer("profile = \"patient\"\nrequest_timeout = \"9s\"");
+    const PeerConfig patient = peer("profile = \"patient\"\nrequest_timeout = \"4s\"");
     EXPECT_EQ(patient.check_interval, seconds{1});
     EXPECT_EQ(patient.connect_timeout, seconds{2});
-    EXPECT_EQ(patient.request_timeout, seconds{9});
+    EXPECT_EQ(patient.request_timeout, seconds{4});
     EXPECT_EQ(patient.takeover_delay, seconds{5});
+}
+
+TEST_F(InstanceFileTest, ACheckCanFailBeforeTheDelayThatItStartsIsOver) {
+    const auto peer = [&](const std::string& text) {
+        return load(with("[peer]\n" + text)).config->peer;
+    };
+    EXPECT_EQ(peer("takeover_delay = \"300ms\"").request_timeout, milliseconds{300})
+        << "what was not given gives way";
+    EXPECT_EQ(peer("request_timeout = \"700ms\"").takeover_delay, milliseconds{700});
+    EXPECT_THAT(faults(with("[peer]\nrequest_timeout = \"500ms\"\ntakeover_delay = \"500ms\"")),
+                IsEmpty());
+    EXPECT_THAT(faults(with("[peer]\nrequest_timeout = \"501ms\"\ntakeover_delay = \"500ms\"")),
+                ElementsAre("u.toml:6:19: error: request_timeout (501ms) must not be longer than "
+                            "takeover_delay (500ms)"));
 }
 
 TEST_F(InstanceFileTest, WithoutAnArbiterTheTakeoverDelayIsTenSecondsUnlessItIsSet) {

@@ -101,10 +101,10 @@ public:
         return tell(fact::ClaimAnswered{claim.ask, true, view, {}});
     }
     /// The peer answers the ping that is out, or the next one.
-    Effects pong(const wire::Pong& pong) {
+    Effects pong(const wire::Pong& pong, Duration rtt = 1ms) {
         for (int i = 0; i < 20 && !ping_; ++i) wait(25ms);
         const AskId ask = std::exchange(ping_, std::nullopt).value();
-        return tell(fact::Ponged{ask, wire::encode(pong), 0ns, 1ms});
+        return tell(fact::Ponged{ask, wire::encode(pong), 0ns, rtt});
     }
     /// The ping that is out, or the next one, stays without an answer.
     Effects miss_ping() {

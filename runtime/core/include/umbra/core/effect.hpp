@@ -101,6 +101,12 @@ struct ClearAlert {
 };
 /// For the log and `umbra status`: a change of role, or one that did not happen, and why.
 struct Explain {
+    enum class Kind : std::uint8_t {
+        changed,    ///< The role changed.
+        unchanged,  ///< It could have changed and did not.
+        noted,      ///< What led to, or keeps from, one of the two.
+    };
+    Kind kind;
     std::string text;
 };
 /// The document changed: tunnels, probes and policy follow it.

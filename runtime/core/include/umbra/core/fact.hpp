@@ -122,6 +122,7 @@ struct SwitchRequested {
 struct PauseRequested {
     RequestId request;
     bool paused;
+    std::int64_t until_ms = 0;  ///< As `Pause::until_ms`.
 };
 struct ConnectRequested {
     RequestId request;

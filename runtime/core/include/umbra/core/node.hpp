@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/core/damping.hpp>
 #include <umbra/core/effect.hpp>
 #include <umbra/core/fact.hpp>
 #include <umbra/core/log.hpp>
@@ -62,6 +63,9 @@ public:
     static constexpr Duration beacon_interval{std::chrono::seconds{1}};
     /// How often a node that gave up its role repeats that anyone in sync may take it.
     static constexpr Duration consent_interval{std::chrono::seconds{2}};
+    /// Silence has to last this many of the slowest recent answers, up to so many takeover delays.
+    static constexpr int slowest_answers = 4;
+    static constexpr int takeover_delays_max = 4;
 
     Node(Settings settings, Persistent persistent, Log log, Instant now);
 
@@ -79,7 +83,7 @@ public:
     [[nodiscard]] const Position& durable() const { return durable_; }
     [[nodiscard]] const Persistent& persistent() const { return persistent_; }
     [[nodiscard]] const Settings& settings() const { return settings_; }
-    [[nodiscard]] bool paused() const { return paused_; }
+    [[nodiscard]] bool paused() const { return persistent_.pause.on; }
     [[nodiscard]] const PeerWatch& watch() const { return watch_; }
 
     /// The peer for `umbra status`.
@@ -119,6 +123,7 @@ private:
         std::uint64_t persist_version = 0;
         std::vector<Member> in_sync;
         std::string why;
+        bool planned = true;  ///< Not taken from a master that was dead or silent.
         bool operator==(const Grant&) const = default;
     };
     /// The shadow as its master knows it.
@@ -210,8 +215,8 @@ private:
     [[nodiscard]] bool counts_as_in_sync(const RegisterView& view) const;
     [[nodiscard]] Epoch next_epoch(const RegisterView& view) const;
     void claim(Epoch epoch, ClaimReason reason, std::string why);
-    void granted(Epoch epoch, std::vector<Member> in_sync, std::string why);
-    void grant_oneself(std::string why);
+    void granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned);
+    void grant_oneself(std::string why, bool planned = true);
     void switch_from_shadow(const fact::SwitchRequested&);
     void ask_take_over();
     void become_master(const Grant& grant);
@@ -227,6 +232,11 @@ private:
     [[nodiscard]] const Tunnel* arbiter() const;
     [[nodiscard]] bool any_tunnel(TunnelState state) const;
     [[nodiscard]] Duration silence_limit() const;
+    [[nodiscard]] std::string limit_text() const;
+    void wake_up(Duration gap);
+    void woken();
+    void adopt(const Pause& pause);
+    void show_pause();
 
     // --- replication on the master, publisher.cpp
     wire::HelloReply answer(const wire::Hello&);
@@ -286,7 +296,10 @@ private:
     std::uint64_t store_op(const Position& after);
     void withdraw_durable(std::uint64_t seq, const Position& at);
     void emit(Effect effect) { out_.list.push_back(std::move(effect)); }
-    void explain(std::string text) { emit(effect::Explain{std::move(text)}); }
+    void explain(effect::Explain::Kind kind, std::string text) {
+        emit(effect::Explain{kind, std::move(text)});
+    }
+    void note(std::string text) { explain(effect::Explain::Kind::noted, std::move(text)); }
     void reply(RequestId request, Verdict verdict, std::string text, Revision revision = {});
     void alert(const std::string& id, bool error, const std::string& text);
     void clear_alert(const std::string& id);
@@ -318,7 +331,6 @@ private:
     std::optional<wire::Pong> peer_pong_;
     std::string peer_node_, peer_version_;
     std::vector<std::string> peer_plugins_;
-    bool paused_ = false;
     bool stopping_ = false;
 
     // roles
@@ -333,6 +345,8 @@ private:
     std::optional<Instant> peer_idle_since_;  ///< Shadow: the peer answers and does not serve.
     Instant next_consent_{};
     std::optional<Handover> handover_;
+    Damping damping_;
+    bool waking_ = false;  ///< Master that slept: not yet sure that the role is still its own.
     std::optional<RequestId> forced_;       ///< Operator who ordered this shadow to take over.
     std::optional<Instant> invited_until_;  ///< Shadow: the master consented to our claim.
     bool draining_ = false;

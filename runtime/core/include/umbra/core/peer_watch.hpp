@@ -15,6 +15,10 @@ namespace umbra::core {
 /// gateway). A refused connection is evidence of another kind: the peer's host answered and said
 /// that nobody is there.
 ///
+/// Silence counts from when the question was sent that stayed without an answer, not from when its
+/// time was up. Anything else that the peer says meanwhile starts the count anew: a link on which
+/// answers come too late for the timeout still carries signs of life.
+///
 /// Pure; the owner asks `due()` and sends the ping.
 class PeerWatch {
 public:
@@ -35,15 +39,18 @@ public:
 
     /// @return false when the answer belongs to an older question.
     bool answered(Instant now, AskId ask, Duration rtt);
-    bool failed(Instant now, AskId ask);
+    bool failed(AskId ask);
     void refused(Instant now);
-    /// The peer said something of its own accord: somebody is there again.
+    /// The peer asked something: somebody is there again.
     void spoke() { refused_.reset(); }
+    /// The peer's main loop said something of its own accord.
+    void lived(Instant now);
     void link_lost(Instant now);
     /// The watcher itself did not run for `gap`: what it missed is not the peer's fault.
     void was_late(Instant now, Duration gap);
 
-    /// Time since the first failed check of the present row; nothing while all is well.
+    /// Time since the first unanswered check of the present row was sent, or since the last sign of
+    /// life after it; nothing while all is well.
     [[nodiscard]] std::optional<Duration> silent_for(Instant now) const;
     [[nodiscard]] bool suspected() const { return suspected_.has_value(); }
     /// The latest word from the peer's host, not older than `refusal_counts`, is that it refuses
@@ -53,23 +60,28 @@ public:
     }
     [[nodiscard]] std::optional<Instant> last_heard() const { return heard_; }
     [[nodiscard]] Duration rtt() const { return rtt_; }
+    /// The slowest answer of late. Fades by a 32nd with every answer, so that one slow answer is
+    /// remembered for about a hundred.
+    [[nodiscard]] Duration slowest() const { return slowest_; }
     /// Suspicions that the peer cleared by answering.
     [[nodiscard]] std::uint64_t cleared() const { return cleared_; }
 
     bool operator==(const PeerWatch&) const = default;
 
 private:
-    void suspect(Instant now) {
-        if (!suspected_) suspected_ = now;
+    void suspect(Instant since) {
+        if (!suspected_) suspected_ = since;
     }
 
     Duration check_interval_;
     Instant next_{};
     std::optional<AskId> asked_;
+    Instant asked_at_{};
     std::optional<Instant> heard_;
     std::optional<Instant> suspected_;
     std::optional<Instant> refused_;
     Duration rtt_{};
+    Duration slowest_{};
     std::uint64_t cleared_ = 0;
 };
 

@@ -44,6 +44,7 @@ struct Persistent {
     bool connect = true;      ///< On the shadow: the operator wants the link.
     /// Forced to be the shadow by an operator: takes no role by itself until it met a master.
     bool yielded = false;
+    Pause pause{};
 
     bool operator==(const Persistent&) const = default;
 };

@@ -38,6 +38,16 @@ struct Position {
 /// One node with one data directory, as the register names it.
 using Member = umbra::Member;
 
+/// Maintenance: no automatic takeover by either instance. Travels with every pong; the higher stamp
+/// is the later order, wherever it was given.
+struct Pause {
+    bool on = false;
+    std::uint64_t stamp = 0;
+    std::int64_t until_ms = 0;  ///< Unix time at which the shell ends it; 0 = an operator does.
+
+    bool operator==(const Pause&) const = default;
+};
+
 /// Part an instance plays in the pair. The values are on disk and on the wire: append only.
 enum class Role : std::uint8_t { master = 1, shadow = 2 };
 

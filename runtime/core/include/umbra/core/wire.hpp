@@ -33,6 +33,7 @@ struct Pong {
     Epoch epoch = 0;       ///< Highest this node has stored.
     bool serving = false;  ///< It is master and its epoch is in force.
     Position last;
+    Pause pause{};
     bool operator==(const Pong&) const = default;
 };
 

@@ -52,6 +52,14 @@ struct Timers {
     Duration check_interval{}, connect_timeout{}, request_timeout{}, takeover_delay{};
 };
 
+/// One line of `umbra explain`.
+struct Decision {
+    std::string time;  ///< RFC 3339, UTC, microseconds
+    std::string kind;  ///< changed | unchanged | noted
+    core::Epoch epoch = 0;
+    std::string text;  ///< What happened and why, with the numbers that led to it.
+};
+
 /// What `umbra status` shows.
 struct Status {
     std::string instance, version;
@@ -68,9 +76,9 @@ struct Status {
     std::vector<ProbeStatus> probes;
     std::vector<Alert> alerts;
     std::vector<std::string> plugins;
-    std::uint64_t strangers = 0;         ///< Connections without a permitted key, since the start.
-    std::uint64_t suspicions = 0;        ///< Failed checks that did not become a takeover.
-    std::vector<std::string> decisions;  ///< The last changes of role and why, newest last.
+    std::uint64_t strangers = 0;   ///< Connections without a permitted key, since the start.
+    std::uint64_t suspicions = 0;  ///< Failed checks that did not become a takeover.
+    std::string last_change;       ///< Of the role: when and why; empty when there was none.
 };
 
 /// How a request ended. Maps to exit status and HTTP status.
@@ -130,6 +138,10 @@ public:
     /// Newest first, at most `max`.
     virtual void history(std::size_t max,
                          std::function<void(Reply, std::vector<HistoryEntry>)> done) = 0;
+
+    /// Changes of role and those that did not happen, newest first, at most `max`.
+    virtual void explain(std::size_t max,
+                         std::function<void(Reply, std::vector<Decision>)> done) = 0;
 
     virtual void peer_enable(bool on, Done done) = 0;
     virtual void peer_connect(bool on, Done done) = 0;

@@ -20,4 +20,11 @@ using ServeAdmin =
 /// @return Exit status: 0 stopped as asked, 1 failed, 2 invalid file.
 int run_instance(const std::filesystem::path& file, const ServeAdmin& serve_admin);
 
+/// `umbra role set`: the role in which the instance of this data directory starts next. `shadow`
+/// also keeps it from taking the role by itself until it has met a master.
+/// @return What was changed, for people. `conflict` while the instance runs, `invalid` when no
+///         instance ever used the directory.
+[[nodiscard]] Result<std::string> order_role(const std::filesystem::path& data_dir,
+                                             core::Role role);
+
 }  // namespace umbra::instance

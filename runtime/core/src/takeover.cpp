@@ -1,0 +1,141 @@
+// The shadow's side: when it tries to take over, and when not.
+
+#include "text.hpp"
+#include <umbra/core/node.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace umbra::core {
+
+void Node::consider_takeover() {
+    if (claim_ || grant_ || stopping_ || !paired_ || !persistent_.connect) return;
+    if (now_ < next_claim_) return;
+    if (invited_until_ && now_ >= *invited_until_) invited_until_.reset();
+    if (const Tunnel* tunnel = arbiter()) {
+        consider_fenced_takeover(*tunnel);
+        return;
+    }
+    if (invited_until_) {
+        grant_oneself("handover by " + peer_name());
+        return;
+    }
+    const auto silent = watch_.silent_for(now_);
+    if (paused() || persistent_.yielded || !silent || *silent < silence_limit()) return;
+    if (!was_in_sync_) {
+        standing_ =
+            "not taking over: there is no gateway that can arbitrate, and this instance was "
+            "not in sync with a master since it started";
+        alert("not-eligible", true, standing_);
+        return;
+    }
+    grant_oneself(peer_name() + " did not answer for " + ms(*silent) + ", " + limit_text() +
+                      "; no gateway can arbitrate",
+                  false);
+}
+
+void Node::consider_fenced_takeover(const Tunnel& arbiter) {
+    const RegisterView& view = arbiter.view;
+    const auto silent = watch_.silent_for(now_);
+    if (!view.known || arbiter.state == TunnelState::down ||
+        arbiter.state == TunnelState::connecting || arbiter.state == TunnelState::refused) {
+        standing_ = "cannot take over: the gateway is not connected";
+        return;
+    }
+    const auto next = next_epoch(view);
+    if (view.holder == settings_.node && persistent_.yielded) {
+        keep_consenting(view);
+        return;
+    }
+    if (view.holder == settings_.node && counts_as_in_sync(view)) {
+        // A grant whose answer was lost, or this node was master and lost its memory of it.
+        claim(next, ClaimReason::first, "the register names this instance");
+        return;
+    }
+    if (invited_until_) {
+        claim(next, ClaimReason::handover, "handover by " + peer_name());
+        return;
+    }
+    const bool idle = peer_idle_since_ && now_ - *peer_idle_since_ >= silence_limit();
+    if (!counts_as_in_sync(view) || view.holder.empty()) {
+        // A register that lost its record does not know which of its nodes has every edit.
+        standing_ = view.holder.empty() && view.epoch != 0
+                        ? "cannot take over: the gateway lost its record of who is in sync; the "
+                          "last master must return, or an operator must force a takeover"
+                        : "cannot take over: not in sync with the master as far as the gateway "
+                          "knows";
+        if (idle || (silent && *silent >= silence_limit())) alert("not-eligible", true, standing_);
+        return;
+    }
+    clear_alert("not-eligible");
+    if (view.holder_alive && !silent && !alerts_.contains("declined")) standing_.clear();
+    if (paused() || persistent_.yielded) return;
+    if (!view.holder_alive && watch_.is_refused(now_)) {
+        claim(next, ClaimReason::peer_refused,
+              "the host of " + peer_name() + " refuses connections and the gateway lost it");
+    } else if (silent && *silent >= silence_limit()) {
+        claim(next, ClaimReason::peer_silent,
+              peer_name() + " silent for " + ms(*silent) + ", " + limit_text());
+    } else if (idle) {
+        // It gave up the role, lost its data, or does not get it back: it consents or is gone.
+        claim(next, view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
+              peer_name() + " answers, but did not serve for " + ms(silence_limit()));
+    }
+}
+
+void Node::note_idle_peer() {
+    const bool idle = peer_pong_ && !watch_.suspected() && !peer_is_master();
+    if (!idle) {
+        peer_idle_since_.reset();
+    } else if (!peer_idle_since_) {
+        peer_idle_since_ = now_;
+    }
+}
+
+/// The register names this node, which gave up the role by order of an operator: whoever is in
+/// sync may have it, also one that comes later.
+void Node::keep_consenting(const RegisterView& view) {
+    if (now_ < next_consent_) return;
+    next_consent_ = now_ + consent_interval;
+    emit(effect::Consent{next_ask(), *arbiter_name(), view.epoch, {}});
+}
+
+wire::TakeOverReply Node::answer(const wire::TakeOver& ask) {
+    if (role() != Role::shadow) return {false, settings_.node + " is not a shadow"};
+    if (stopping_) return {false, settings_.node + " is stopping"};
+    if (following_ != Following::following || durable_ != ask.last || log_.last() != ask.last) {
+        return {false, settings_.node + " is not in sync"};
+    }
+    if (!tunnels_.empty() && !any_tunnel(TunnelState::standby)) {
+        return {false, settings_.node + " has no tunnel standing by"};
+    }
+    invited_until_ = now_ + handover_limit;
+    next_claim_ = now_;
+    return {true, {}};
+}
+
+void Node::switch_from_shadow(const fact::SwitchRequested& fact) {
+    if (!fact.force) {
+        reply(fact.request, Verdict::refused,
+              settings_.node + " is the shadow; switch roles on the master " + peer_name() +
+                  ", or use --force to take over against its will");
+        return;
+    }
+    if (forced_ || claim_ || grant_) {
+        reply(fact.request, Verdict::refused, "a takeover is already under way");
+        return;
+    }
+    const Tunnel* tunnel = arbiter();
+    if (tunnel != nullptr && !tunnel->view.known) {
+        reply(fact.request, Verdict::refused, "the gateway was not reached yet");
+        return;
+    }
+    forced_ = fact.request;
+    if (tunnel != nullptr) {
+        claim(next_epoch(tunnel->view), ClaimReason::forced, "an operator forced the takeover");
+    } else {
+        grant_oneself("an operator forced the takeover");
+    }
+}
+
+}  // namespace umbra::core
