@@ -1,96 +1,103 @@
 #!/usr/bin/env python3
-"""What a client notices when the master is killed, and when the roles are switched.
+"""What a client of the tunnel notices when something happens to the pair.
 
-    tests/bench/failover.py --build build/release [--runs 20] [--rate 1000]
+    tests/bench/failover.py --build build/release                    the rows that need no root
+    tests/bench/failover.py --build build/release --measure killed,frozen --runs 100
+    tests/bench/failover.py --build build/release --measure all      also cut links: needs namespaces
 
-Starts a gateway, a pair and a backend on this machine (as tests/scenarios does), and sends requests
-through the tunnel at about that many a second, each on a connection of its own. Every run kills the
-master with SIGKILL; the old one then returns as the shadow. Outage: the longest time between two
-right answers, from the last one before the kill on. The row "nothing" is the same measure while
-nothing happens: what this machine adds by itself.
+Outage: the longest time between two right answers, from the last one before the event on, of requests
+at --rate a second, each on a connection of its own. Added: the 99th percentile of latency in the 0.3 s
+after the event, less the one before it. The row "nothing" is what this machine adds by itself.
 """
 
 import argparse
 import os
 import pathlib
-import statistics
+import subprocess
 import sys
-import time
+import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scenarios"))
+import measures
 
-from harness import NODES, Pair, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
 
-CLIENTS = 4
-AFTER = 0.3  # Seconds of requests before and after the event.
+from run import cannot, unshare  # noqa: E402
+
+FAST = {"peer": 'profile = "fast"', "gateway": 'lease = "250ms"'}
+LOSS = {"takeover": f'on_tunnel_loss = "{measures.ON_TUNNEL_LOSS:.0f}s"'}
+# name: (what it does, on which pair, with which settings, what is aimed at)
+ROWS = {
+    "nothing": (measures.nothing, "local", {}, ""),
+    "killed": (measures.killed, "local", {}, "p50 8, p99 25"),
+    "frozen": (measures.frozen, "local", {}, "p99 800"),
+    "frozen-fast": (measures.frozen, "local", FAST, "p99 400"),
+    "switched": (measures.switched, "local", {}, "0 failed, added 20"),
+    "upgraded": (measures.upgraded, "local", {}, "0 failed"),
+    "cut": (measures.machine_cut, "hosts", {}, "p99 800"),
+    "cut-fast": (measures.machine_cut, "hosts", FAST, "p99 400"),
+    "tunnel-cut": (measures.tunnel_cut("cut"), "hosts", LOSS, "beyond: 50"),
+    "tunnel-refused": (measures.tunnel_cut("refuse"), "hosts", LOSS, "beyond: 50"),
+}
+INSIDE = "UMBRA_BENCH_INSIDE"
 
 
-def percentile(values, part):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(part * len(values)))]
-
-
-def flow(loop, seconds):
-    """Waits until requests have been answered for that long."""
-    end = time.monotonic() + seconds
-    wait_for(
-        lambda: any(start > end and wrong is None for start, _, wrong in loop.requests[-CLIENTS:]),
-        30,
-        "requests flow",
-    )
-
-
-def measure(pair, rate, event):
-    """One run: outage in seconds, what failed, and the requests of the run."""
-    loop = pair.request_loop(pause=CLIENTS / rate, clients=CLIENTS, limit=15)
-    flow(loop, AFTER)
-    at = time.monotonic()
-    event()
-    flow(loop, AFTER)
-    loop.stop()
-    pair.loops.remove(loop)
-    ends = sorted(end for _, end, wrong in loop.requests if wrong is None)
-    ends = ends[max(0, sum(1 for end in ends if end < at) - 1) :]
-    return max(b - a for a, b in zip(ends, ends[1:])), loop.failed(), len(loop.requests)
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True, type=os.path.abspath, help="build directory with bin/ and plugins.d/")
+    parser.add_argument("--measure", default=",".join(n for n, row in ROWS.items() if row[1] == "local"),
+                        help=f"any of {', '.join(ROWS)}; or all")  # fmt: skip
+    parser.add_argument("--runs", type=int, default=100, help="events of each row; upgraded does a quarter")
+    parser.add_argument("--rate", type=float, default=1000, help="requests a second")
+    parser.add_argument("--log-level", default="info", help="of the instances")
+    options = parser.parse_args()
+    options.names = list(ROWS) if options.measure == "all" else options.measure.split(",")
+    if unknown := [name for name in options.names if name not in ROWS]:
+        parser.error(f"there is no row {unknown[0]}; there are {', '.join(ROWS)}")
+    options.keep = False
+    return options
 
 
 def show(name, runs):
-    outages = [outage * 1000 for outage, _, _ in runs]
-    failed = sum(len(failed) for _, failed, _ in runs)
-    requests = sum(count for _, _, count in runs)
+    outages = [run.outage * 1000 for run in runs]
+    added = [run.added * 1000 for run in runs]
+    failed = [text for run in runs for text in run.failed]
     print(
-        f"{name:<16} {min(outages):8.1f} {statistics.median(outages):8.1f} "
-        f"{percentile(outages, 0.99):8.1f} {max(outages):8.1f}   {failed:6} {requests:9}",
+        f"{name:<15} {len(runs):4} {min(outages):8.1f} {measures.median(outages):8.1f} "
+        f"{measures.percentile(outages, 0.99):8.1f} {max(outages):8.1f} "
+        f"{measures.percentile(added, 0.99):8.1f} {len(failed):7} {sum(r.count for r in runs):9}   {ROWS[name][3]}",
         flush=True,
     )
-    for text in sorted({text.split(" after ")[0] for _, failed, _ in runs for text in failed}):
-        print(f"{'':<16} failed: {text}")
+    for text in sorted(set(failed)):
+        print(f"{'':<15} failed {failed.count(text)} times: {text}")
+
+
+def measure(options, name):
+    act, place, settings, _ = ROWS[name]
+    if place == "local":
+        with measures.Local(options, **settings).up() as pair:
+            return act(pair, options)
+    with tempfile.TemporaryDirectory(prefix="umbra-bench-", ignore_cleanup_errors=True) as directory:
+        with measures.Hosts(options, directory, **settings).up() as pair:
+            return act(pair, options)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", required=True, type=os.path.abspath, help="build directory with bin/ and plugins.d/")
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=1000, help="requests a second")
-    options = parser.parse_args()
-    options.keep, options.log_level = False, "info"
-    nothing, killed, switched = [], [], []
-    with Pair(options).up() as pair:
-        for number in range(options.runs):
-            nothing.append(measure(pair, options.rate, lambda: None))
-            master, shadow = NODES if number % 2 == 0 else reversed(NODES)
-            killed.append(measure(pair, options.rate, pair[master].kill))
-            pair.start(master)
-            pair.wait_settled(shadow)
-        for _ in range(options.runs):
-            master = pair.wait_settled()
-            switched.append(
-                measure(pair, options.rate, lambda: pair.run("umbra", "switch", at=master))
-            )
-    print(f"{'outage in ms':<16} {'min':>8} {'median':>8} {'p99':>8} {'max':>8}   failed  requests")
-    show("nothing", nothing)
-    show("kill -9", killed)
-    show("switch", switched)
+    options = parse()
+    if INSIDE in os.environ:
+        show(options.names[0], measure(options, options.names[0]))
+        return 0
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; outage and added in ms")
+    print(f"{'':<15} {'runs':>4} {'min':>8} {'p50':>8} {'p99':>8} {'max':>8} {'added':>8} {'failed':>7} {'requests':>9}   aim")
+    for name in options.names:
+        if ROWS[name][1] == "local":
+            show(name, measure(options, name))
+            continue
+        if reason := cannot():
+            print(f"{name:<15} left out: {reason}")
+            return 1
+        arguments = ["--build", options.build, "--measure", name, "--runs", str(options.runs), "--rate", str(options.rate)]
+        subprocess.run([*unshare(), sys.executable, "-B", __file__, *arguments],
+                       env={**os.environ, INSIDE: "1"}, check=True)  # fmt: skip
     return 0
 
 
