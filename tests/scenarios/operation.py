@@ -341,3 +341,40 @@ def high_availability_disabled(options):
         pair.run("umbra", "peer", "enable", at="alpha")
         pair.wait_settled("alpha")
         wait_for(lambda: "declined" not in pair.alerts("beta"), 5, "the alert is cleared")
+
+
+@scenario
+def link_commands(options):
+    """connect, disconnect, reset and check of the link between the two (P7, P14)."""
+    with Pair(options).up() as pair:
+        checked = pair.run("umbra", "peer", "check", at="beta").stdout
+        expect("round trip p50" in checked and "lost 0" in checked, f"measured: {checked}")
+        refused = pair.run("umbra", "peer", "disconnect", at="alpha", status=4)
+        expect("shadow" in refused.stderr, f"says where it belongs: {refused.stderr}")
+        refused = pair.run("umbra", "peer", "reset", at="beta", status=4)
+        expect("disconnect" in refused.stderr, f"says what comes first: {refused.stderr}")
+        pair.run("umbra", "peer", "disconnect", at="beta")
+        wait_for(lambda: pair.status("beta")["state"] == "disconnected", 5, "beta is disconnected")
+        # The master drops it with the next edit; without that it would not be acknowledged.
+        done = pair.set("alpha", 'probe.crm-backend.every="3s"')
+        expect("away" in done.stderr, f"durable on one only: {done.stdout}{done.stderr}")
+        pair["beta"].kill()
+        pair.start("beta")
+        wait_for(lambda: pair.status("beta")["state"] == "disconnected", 5, "also after a restart")
+        pair["alpha"].freeze()
+        holds_for(lambda: pair.status("beta")["role"] == "shadow", 2, "it takes nothing over")
+        pair["alpha"].thaw()
+        pair.run("umbra", "peer", "connect", at="beta")
+        pair.wait_settled("alpha")
+        expect(pair.value("beta", "probe.crm-backend.every") == "3s", "beta caught up")
+        pair.run("umbra", "peer", "disconnect", at="beta")
+        wait_for(lambda: pair.status("beta")["state"] == "disconnected", 5, "beta is disconnected")
+        pair.run("umbra", "peer", "reset", at="beta")
+        wait_for(lambda: pair.status("beta")["state"] == "initial", 5, "beta knows nobody")
+        wait_for(
+            lambda: pair.tool("umbra", "peer", "reset", at="alpha").returncode == 0,
+            10,
+            "the master forgets it once it is not connected any more",
+        )
+        pair.pair_up()
+        pair.wait_settled("alpha")

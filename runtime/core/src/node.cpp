@@ -119,7 +119,9 @@ State Node::state() const {
     if (claim_ || grant_) return State::taking_over;
     if (fenced_) return State::fenced;
     if (!paired_) return State::initial;
-    if (!persistent_.connect) return State::disconnected;
+    if (!persistent_.connect) {
+        return persisted_ < disconnect_version_ ? State::disconnecting : State::disconnected;
+    }
     if (watch_.suspected()) return was_in_sync_ ? State::lost : State::disconnected;
     switch (following_) {
         case Following::idle:
@@ -245,9 +247,15 @@ void Node::woken() {
 }
 
 void Node::on(const fact::Paired& fact) {
+    const bool joins = pairing_known_ && fact.paired && !paired_;
     pairing_known_ = true;
     if (paired_ == fact.paired) return;
     paired_ = fact.paired;
+    if (joins && !persistent_.connect) {
+        // Who exchanges keys wants the link, also if the one to the peer before was disconnected.
+        persistent_.connect = true;
+        persist();
+    }
     watch_.reset(now_);
     peer_pong_.reset();
     session_.reset();
@@ -431,6 +439,7 @@ void Node::on(const fact::ConnectRequested& fact) {
     }
     persistent_.connect = fact.connect;
     persist();
+    if (!fact.connect) disconnect_version_ = persist_version_;
     watch_.reset(now_);
     start_over(Duration{});
     reply(fact.request, Verdict::done, fact.connect ? "connecting" : "disconnected");

@@ -437,6 +437,20 @@ TEST_F(AgentTest, OneOfTwoLinksIsEnoughToServe) {
     EXPECT_TRUE(echoes(*c, "still"));
 }
 
+TEST_F(AgentTest, EveryLinkThatComesBackIsToldThatItIsActive) {
+    // Behind a silent cut the other link looks whole while the gateway it leads to is gone; the one
+    // that answers now is another process and routes to nobody before it is told.
+    open_to_active();
+    played.peers[0]->link->close("cut");
+    const auto told = [](const ControlMessage& m) {
+        return std::holds_alternative<msg::Activate>(m);
+    };
+    ASSERT_TRUE(until([&] {
+        return played.peers.size() > 2 && std::ranges::any_of(played.peers[2]->control, told);
+    }));
+    EXPECT_EQ(state(), TunnelState::active);
+}
+
 TEST_F(AgentTest, AFrozenNodeServesNothingWhenItWakesAndReportsThatItIsFenced) {
     open_to_active();
     const std::size_t before = backend.accepted;

@@ -81,11 +81,12 @@ struct Agent {
         socket.connect({asio::ip::address_v4::loopback(), port});
         auto made = Link::make(std::move(socket), identity, {});
         link = made;
-        made->start({.on_ready = [made, first_words] { first_words(*made); },
+        // What a link calls must not keep it.
+        made->start({.on_ready = [to = made.get(), first_words] { first_words(*to); },
                      .on_control =
-                         [this, made](ControlMessage message) {
+                         [this, to = made.get()](ControlMessage message) {
                              if (std::holds_alternative<msg::Welcome>(message))
-                                 made->admit(100ms, 10s, {});
+                                 to->admit(100ms, 10s, {});
                              control.push_back(std::move(message));
                          },
                      .on_open = [this](std::shared_ptr<Stream> stream) { opened(stream); },

@@ -82,6 +82,27 @@ TEST(NodeRoles, NobodyBecomesMasterWithoutAGatewayBeforeThePairingIsKnown) {
     EXPECT_EQ(master.node().serving(), 0u);
 }
 
+TEST(NodeRoles, WhoJoinsAfterAResetConnectsAndWhoWasDisconnectedStaysSoAtARestart) {
+    Persistent stored;
+    stored.connect = false;
+    Bench shadow("beta", Role::shadow, stored);
+    shadow.tell(fact::Paired{true});
+    EXPECT_EQ(shadow.node().state(), State::disconnected);
+    shadow.tell(fact::Paired{false});
+    const auto writes = all<effect::Persist>(shadow.tell(fact::Paired{true}));
+    ASSERT_EQ(writes.size(), 1u);
+    EXPECT_TRUE(writes[0].state.connect);
+}
+
+TEST(NodeRoles, AShadowIsDisconnectedOnceThatIsOnDisk) {
+    Bench shadow = shadow_in_sync();
+    shadow.disk_works = false;
+    const auto writes = all<effect::Persist>(shadow.tell(fact::ConnectRequested{1, false}));
+    EXPECT_EQ(shadow.node().state(), State::disconnecting);
+    shadow.tell(fact::Persisted{writes.at(0).version});
+    EXPECT_EQ(shadow.node().state(), State::disconnected);
+}
+
 TEST(NodeRoles, TheEpochIsOnDiskBeforeAnyTunnelIsActivated) {
     Bench master("alpha", Role::master);
     const auto effects = master.start_with_gateway(Bench::view_of(0, "", false, {}));

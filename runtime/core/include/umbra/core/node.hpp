@@ -311,8 +311,9 @@ private:
     TakeoverPolicy policy_;
     Persistent persistent_;
     std::uint64_t persist_version_ = 0;
-    bool raised_at_start_ = false;  ///< `persistent_` is ahead of what is on disk.
-    std::uint64_t persisted_ = 0;   ///< Versions up to this one are on disk.
+    bool raised_at_start_ = false;          ///< `persistent_` is ahead of what is on disk.
+    std::uint64_t persisted_ = 0;           ///< Versions up to this one are on disk.
+    std::uint64_t disconnect_version_ = 0;  ///< `Persist` of the last order to disconnect.
     Log log_;
     Position durable_;
     std::deque<StoreOp> storing_;
