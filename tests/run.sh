@@ -31,7 +31,8 @@ case "$preset" in
     # The runtime of a sanitizer cannot follow addresses that are randomised too widely.
     asan | tsan) sanitizer=(setarch "$(uname -m)" -R) ;;
 esac
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+# The leak checker misreads thread-local storage of libraries that were loaded while running.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:intercept_tls_get_addr=0}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$PWD/tests/tsan.supp:history_size=4}
 run=("${sanitizer[@]}" ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --timeout 600)
 "${run[@]}" -j "$(nproc)" "${quick[@]}" "${pass[@]}" && exit 0
