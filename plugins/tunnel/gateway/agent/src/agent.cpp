@@ -83,8 +83,8 @@ void Agent::configure(TunnelSpec spec, Reply<Done> reply) {
 }
 
 template <class Message, class T>
-void Agent::ask(Message message, Reply<T> reply, std::uint64_t activates) {
-    Uplink* uplink = any_uplink();
+void Agent::ask(Message message, Reply<T> reply, std::uint64_t activates, Uplink* uplink) {
+    if (uplink == nullptr) uplink = any_uplink();
     if (uplink == nullptr)
         return reply.fail(Errc::unavailable, "no link to the gateway: " + detail());
     message.ask = next_ask_++;
@@ -272,20 +272,24 @@ Uplink* Agent::any_uplink() {
     return nullptr;
 }
 
-void Agent::on_welcome(Uplink&, const msg::Welcome& welcome) {
+void Agent::on_welcome(Uplink& uplink, const msg::Welcome& welcome) {
     const std::uint32_t up = links_up();
     context_.info("link to the gateway " + welcome.gateway + " (" + to_text(gateway_) +
                   ") is up, " + std::to_string(up) + " of " + std::to_string(uplinks_.size()));
     on_view(welcome.view);
-    if (up == 1) resume_serving();
+    resume_serving(&uplink);
 }
 
-/// After all links were lost: goes on serving when nobody else was granted anything meanwhile.
-void Agent::resume_serving() {
+/// After a link was lost: goes on serving when nobody else was granted anything meanwhile. Also
+/// when the other links look whole: behind a cut they may lead to a gateway that is gone, and the
+/// one that has just said welcome routes to nobody before it is told.
+void Agent::resume_serving(Uplink* over) {
     if (epoch_active_ == 0 || view_.epoch != epoch_active_ || view_.holder != spec_->node) return;
-    confirmed_ = false;
-    serving_.open_gate(epoch_active_);
-    ask(msg::Activate{.ask = 0, .epoch = epoch_active_}, Reply<Done>{}, epoch_active_);
+    if (links_up() <= 1) {
+        confirmed_ = false;
+        serving_.open_gate(epoch_active_);
+    }
+    ask(msg::Activate{.ask = 0, .epoch = epoch_active_}, Reply<Done>{}, epoch_active_, over);
 }
 
 void Agent::on_down(Uplink& uplink) {
@@ -366,7 +370,8 @@ void Agent::stop_serving(StatusCode code, std::string text) {
 
 void Agent::on_claim_answer(const msg::ClaimAnswer& answer) {
     auto found = asks_.extract(answer.ask);
-    if (found.empty()) return;
+    // Nobody waits for it any more, and yet it may say that this node was granted an epoch.
+    if (found.empty()) return on_view(answer.view);
     view_ = answer.view;
     view_known_ = true;
     if (auto* reply = std::get_if<Reply<ClaimResult>>(&found.mapped().reply))
@@ -383,8 +388,9 @@ void Agent::on_activated(std::uint64_t number) {
             reply->fail(Errc::conflict, "fenced or drained while it was activated");
         return;
     }
-    confirmed_ = true;
-    context_.info("active: the gateway routes to this node under epoch " + std::to_string(epoch));
+    if (!std::exchange(confirmed_, true))
+        context_.info("active: the gateway routes to this node under epoch " +
+                      std::to_string(epoch));
     if (reply != nullptr) reply->ok();
     changed();
 }

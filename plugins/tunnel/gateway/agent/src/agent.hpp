@@ -57,9 +57,10 @@ private:
     [[nodiscard]] Result<std::string> gateway_pin() const;
     [[nodiscard]] msg::Hello hello(std::size_t index) const;
     [[nodiscard]] Uplink* any_uplink();
-    /// Sends `message` (with a fresh ask number in it) and remembers whom to answer.
+    /// Sends `message` (with a fresh ask number in it) over that or any link, and remembers whom to
+    /// answer.
     template <class Message, class T>
-    void ask(Message message, Reply<T> reply, std::uint64_t activates = 0);
+    void ask(Message message, Reply<T> reply, std::uint64_t activates = 0, Uplink* over = nullptr);
 
     void on_welcome(Uplink& uplink, const msg::Welcome& welcome);
     void on_control(const ControlMessage& message);
@@ -72,7 +73,7 @@ private:
     void on_answer(const msg::Answer& answer);
     void on_denied(std::string text);
 
-    void resume_serving();
+    void resume_serving(Uplink* over = nullptr);
     void stop_serving(StatusCode code, std::string text);
     void finish_drain_if_over();
     void fail_ask(Ask ask, const Error& error);

@@ -169,11 +169,16 @@ void Pair::activate(Session& session, const msg::Activate& ask) {
         base::info(room, "pair {}: {} may not serve epoch {}", name_, session.node, ask.epoch);
         return send(session.node, msg::RefusedEpoch{ask.ask, register_.view(boot_now())});
     }
+    // A node says it again on every link that comes up: it cannot know whether this is the gateway
+    // that it told before.
+    const bool known = active_ && active_->node == session.node && active_->boot == session.boot &&
+                       active_->epoch == ask.epoch;
     active_ = Active{session.node, session.boot, ask.epoch};
     ++activations_;
     send(session.node, msg::Activated{ask.ask, ask.epoch});
-    base::info(room, "pair {}: {} is active, epoch {}; {} clients waited", name_, session.node,
-               ask.epoch, parked_.size());
+    if (!known)
+        base::info(room, "pair {}: {} is active, epoch {}; {} clients waited", name_, session.node,
+                   ask.epoch, parked_.size());
     release_parked();
 }
 
