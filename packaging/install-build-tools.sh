@@ -5,12 +5,12 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
-    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev)
+    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev)
 for option in "$@"; do
     case "$option" in
         # nftables, strace, iproute2: tests/chaos cuts links and breaks fsync in its own namespaces.
         --tests) packages+=(python3 libgtest-dev libgmock-dev libbenchmark-dev clang-format curl openssl util-linux
-            dpkg-dev file binutils iproute2 nftables strace) ;;
+            dpkg-dev file binutils iproute2 nftables strace etcd-server etcd-client) ;;
         --demo) packages+=(python3 curl) ;;
         *) echo "install-build-tools.sh: unknown argument '$option'" >&2; exit 2 ;;
     esac

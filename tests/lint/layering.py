@@ -36,6 +36,12 @@ TABLE = {
         "of instance run.hpp only; a running one is asked over HTTP"),
     "plugins/transport/zeromq": (["sdk"], [C, r"zmq\.h(pp)?"], False, "the public SDK is enough"),
     "plugins/storage/file": (["sdk"], [C], False, "the public SDK is enough"),
+    "plugins/storage/queue": (["sdk"], [C], False, "what storages over a store share; no plugin"),
+    "plugins/storage/sqlite": (
+        ["sdk", "plugins/storage/queue"], [C, r"sqlite3\.h"], False, "the public SDK is enough"),
+    "plugins/storage/etcd": (
+        ["sdk", "plugins/storage/queue"], [C, ASIO, BEAST, JSON, SSL], False,
+        "the public SDK is enough"),
     "plugins/probe/tcp": (["sdk"], [C], False, "the public SDK is enough"),
     "plugins/tunnel/gateway/protocol": (
         ["sdk"], None, True, "frames and the register of epochs: tested without time or network"),

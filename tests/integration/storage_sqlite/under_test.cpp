@@ -1,0 +1,9 @@
+#include "integration/plugin/storage_conformance.hpp"
+
+namespace umbra::plugin_test {
+
+StorageUnderTest storage_under_test() {
+    return {UMBRA_TEST_PLUGIN, {}, UMBRA_TEST_CRASH_WRITER, 60, true};
+}
+
+}  // namespace umbra::plugin_test
