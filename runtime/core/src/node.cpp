@@ -16,36 +16,6 @@ constexpr Duration hung_loop{2s};
 
 }  // namespace
 
-const char* to_string(State state) {
-    switch (state) {
-        case State::starting:
-            return "starting";
-        case State::active:
-            return "active";
-        case State::draining:
-            return "draining";
-        case State::initial:
-            return "initial";
-        case State::disconnected:
-            return "disconnected";
-        case State::disconnecting:
-            return "disconnecting";
-        case State::handshake:
-            return "handshake";
-        case State::initsync:
-            return "initsync";
-        case State::ready:
-            return "ready";
-        case State::lost:
-            return "lost";
-        case State::taking_over:
-            return "taking-over";
-        case State::fenced:
-            return "fenced";
-    }
-    return "unknown";
-}
-
 Node::Node(Settings settings, Persistent persistent, Log log, Instant now)
     : settings_(std::move(settings)),
       persistent_(persistent),

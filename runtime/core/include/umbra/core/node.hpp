@@ -6,6 +6,7 @@
 #include <umbra/core/log.hpp>
 #include <umbra/core/peer_watch.hpp>
 #include <umbra/core/settings.hpp>
+#include <umbra/core/state.hpp>
 #include <umbra/core/wire.hpp>
 
 #include <deque>
@@ -16,26 +17,6 @@
 #include <vector>
 
 namespace umbra::core {
-
-/// What an instance is doing, as users see it (contract, `status --json`).
-enum class State : std::uint8_t {
-    // of a master
-    starting,
-    active,
-    draining,
-    // of a shadow
-    initial,
-    disconnected,
-    disconnecting,
-    handshake,
-    initsync,
-    ready,
-    lost,
-    taking_over,
-    fenced,
-};
-
-[[nodiscard]] const char* to_string(State state);
 
 /// One instance of the pair: decides roles and replicates the configuration.
 ///
