@@ -48,6 +48,7 @@ class Campaign:
         self.random.shuffle(steps)
         for step in steps:
             step()
+        self.wake()  # A tracer that is ended while it holds a thread may leave it stopped.
         self.revive()
 
     def wake(self):
@@ -109,6 +110,7 @@ class Campaign:
             self.workload.record_entries(self.wait_equal)
         except Failure as failure:
             why = str(failure)
+            self.field.report()  # At once: what is wrong is still to be seen.
         self.history.write(begin, "fault", number=self.number, name=name, healed=healed,
                            settled=settled, why=why, survivors=survivors, master=master,
                            steady=len(chosen) == 1 and chosen[0].steady)  # fmt: skip

@@ -47,7 +47,7 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     due, number = time.monotonic(), 0
     while not stop.is_set():
-        await free.acquire()
+        await free.acquire()  # Given back within LIMIT, so a stop is seen soon enough.
         number += 1
         task = asyncio.create_task(request(history, free, address, port, number))
         tasks.add(task)

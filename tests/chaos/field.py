@@ -221,11 +221,27 @@ options = {{ address = "127.0.0.1:{BACKEND_PORT}" }}
 
     # --- the end
 
+    def report(self):
+        """What the scenarios print, and for each thread what it waits for."""
+        super().report()
+        for name, process in self.processes.items():
+            for task in sorted(pathlib.Path(f"/proc/{process.pid}/task").glob("*") if process.alive() else []):
+                try:
+                    status = (task / "status").read_text().split("\n")
+                    told = [line for line in status if line.startswith(("Name", "State", "TracerPid"))]
+                    print(f"{name} thread {task.name}:", *told, (task / "wchan").read_text(), flush=True)
+                except OSError:
+                    continue  # It has just ended.
+
     def stop(self):
         for helper in self.helpers:
             helper.terminate()
         for helper in self.helpers:
-            helper.wait(20)
+            try:
+                helper.wait(30)  # The client waits for the answers that are under way.
+            except subprocess.TimeoutExpired:
+                helper.kill()
+                helper.wait()
         for process in self.processes.values():
             process.thaw()
             process.kill()

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 SKIPPED = 77
 INSIDE = "UMBRA_CHAOS_DIRECTORY"
@@ -34,6 +35,9 @@ def parse():
     parser.add_argument("--keep", action="store_true", help="keep the files of a run that is good, too")
     parser.add_argument("--log-level", default="info", help="of the instances")
     options = parser.parse_args()
+    for program in ("umbra", "umbra-gateway"):
+        if not os.path.exists(f"{options.build}/bin/{program}"):
+            parser.error(f"there is no bin/{program} in {options.build}; build it first")
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
     return options
@@ -90,12 +94,7 @@ def inner(options, directory):
     except (Failure, OSError, subprocess.SubprocessError) as error:
         campaign.field.report()
         problems.append(f"the run broke off: {error!r}")
-    except BaseException:
-        campaign.field.report()
-        raise
     finally:
-        if problems and campaign.field["gateway"].child:
-            campaign.field.report()
         campaign.close(options.keep or bool(problems))
     events = load(campaign.records)
     print(checker.figures(events))
@@ -103,6 +102,15 @@ def inner(options, directory):
     for problem in problems + verdict:
         print(f"VIOLATION {problem}", flush=True)
     return 1 if problems or verdict else 0
+
+
+def remove(directory):
+    """Processes of namespaces that have just ended may still write for a moment."""
+    for _ in range(100):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(0.05)
 
 
 def outer(options):
@@ -122,18 +130,21 @@ def outer(options):
     )
 
     def stop(number, frame):
-        child.kill()
-        child.wait()
-        shutil.rmtree(directory, ignore_errors=True)
         sys.exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    status = child.wait()
+    try:
+        status = child.wait()
+    except SystemExit:
+        child.kill()
+        child.wait()
+        remove(directory)
+        raise
     if status != 0 or options.keep:
         print(f"kept: {directory}; seed {options.seed}", flush=True)
     else:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)
     return 0 if status == 0 else 1
 
 
