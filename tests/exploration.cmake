@@ -1,0 +1,25 @@
+set(dir ${CMAKE_CURRENT_LIST_DIR}/exploration)
+add_executable(umbra_exploration
+    ${dir}/actions.cpp ${dir}/explorer.cpp ${dir}/gate.cpp ${dir}/main.cpp ${dir}/normal_form.cpp
+    ${dir}/party.cpp ${dir}/shell.cpp ${dir}/story.cpp ${dir}/uplink.cpp ${dir}/world.cpp)
+target_link_libraries(umbra_exploration PRIVATE umbra::core umbra_gateway_protocol
+                      umbra_build_options)
+# A normal form is made of what the classes keep to themselves.
+set_source_files_properties(${dir}/normal_form.cpp PROPERTIES COMPILE_OPTIONS -fno-access-control)
+
+# umbra_explore(<name> <argument>...)  Ends well only when no state is left to look at.
+function(umbra_explore name)
+  add_test(NAME exploration.${name} COMMAND umbra_exploration ${ARGN})
+  set_tests_properties(exploration.${name} PROPERTIES LABELS simulation TIMEOUT 300)
+endfunction()
+umbra_explore(crash --crashes 1 --cuts 0 --edits 0 --switches 0)
+umbra_explore(cut --crashes 0 --cuts 1 --edits 0 --switches 0)
+umbra_explore(edit_and_switch --crashes 0 --cuts 0 --edits 1 --switches 1)
+# Sanitizers take ten times as long; they see every part of the code in the smaller worlds.
+if(NOT UMBRA_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  umbra_explore(crash_and_edit --crashes 1 --cuts 0 --edits 1 --switches 0 --overlap 1)
+  umbra_explore(mutants --mutants --states-max 4000000)
+endif()
+add_test(NAME exploration.fields
+         COMMAND ${Python3_EXECUTABLE} ${dir}/fields.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(exploration.fields PROPERTIES LABELS simulation TIMEOUT 60)

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Every member of the classes under test has to be considered by the normal form.
+
+Usage: fields.py ROOT
+
+A time or a number that `normal_form.cpp` does not know would keep its old meaning while the rest of
+the object is moved to the present. What needs nothing is listed here, so that a new member is a
+question to a person and not an accident.
+"""
+
+import pathlib
+import re
+import sys
+
+# Members whose values mean the same at any time and under any numbering.
+PLAIN = set(
+    """settings_ policy_ persistent_ raised_at_start_ log_ durable_ out_ pong_ paired_ pairing_known_
+    peer_node_ peer_version_ peer_plugins_ stopping_ tunnels_known_ serving_ arbitrated_ waking_
+    forced_ draining_ fenced_ in_sync_ snapshot_bytes_ snapshot_position_ reported_ snapshot_in_
+    snapshot_in_position_ snapshot_in_total_ in_sync_with_master_ was_in_sync_ check_interval_ rtt_
+    slowest_ members_ reports_ waiting_ rebuilding_ holder_gone_told_ hash_ base_ base_document_
+    entries_ document_ ops_ judge_ wall_ms_""".split()
+)
+HEADERS = (
+    "runtime/core/include/umbra/core/node.hpp",
+    "runtime/core/include/umbra/core/peer_watch.hpp",
+    "runtime/core/include/umbra/core/damping.hpp",
+    "plugins/tunnel/gateway/protocol/include/umbra/gateway/register.hpp",
+)
+# Members of the structs inside those classes that are a time.
+INNER_TIME = re.compile(r"^\s+(?:std::optional<)?Instant>? (\w+)\s*(?:\{\})?;", re.MULTILINE)
+MEMBER = re.compile(r"^    [\w:<>, ]+[\w>] (?:\w+_, )*(\w+_)(?:\{\}| =\n?.*|\{.*\})?;", re.MULTILINE)
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    known = (root / "tests/exploration/normal_form.cpp").read_text()
+    missing = []
+    seen = 0
+    for header in HEADERS:
+        text = (root / header).read_text()
+        for name in MEMBER.findall(text):
+            seen += 1
+            if name not in PLAIN and not re.search(rf"\b{name}\b", known):
+                missing.append(f"{header}: {name}")
+        for name in INNER_TIME.findall(text):
+            seen += 1
+            if not re.search(rf"\b{name}\b", known):
+                missing.append(f"{header}: {name}")
+    for line in missing:
+        print(f"{line} is not in tests/exploration/normal_form.cpp; normalise it there, or list it "
+              "in fields.py when its value means the same at any time")
+    if seen < 60:
+        print(f"only {seen} members were found; the patterns of fields.py do not fit the headers")
+        return 1
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
