@@ -5,17 +5,38 @@
 #   ./tests/run.sh --quick    unit, lint and simulation tests only: the inner loop
 #   ./tests/run.sh --preset asan|tsan    the same tests in a sanitizer build
 #   ./tests/run.sh -R REGEX   only tests whose name matches, as ctest takes it
+#   ./tests/run.sh --soak 2h  the simulation alone, with seeds that nobody chose, on one core until
+#                             the time is up (90s, 45m, 2h)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# 2h -> 7200
+seconds_of() {
+    case "$1" in
+        *[!0-9]*[!0-9] | "" | [!0-9]*) return 1 ;;
+        *h) echo $((${1%h} * 3600)) ;;
+        *m) echo $((${1%m} * 60)) ;;
+        *s) echo "${1%s}" ;;
+        *) return 1 ;;
+    esac
+}
+
 preset=release
+soak=
 quick=()
 pass=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --quick) quick=(-L 'unit|lint|simulation') ;;
         --preset) preset=${2:?"--preset needs a name: release, dev, asan or tsan"}; shift ;;
-        -h | --help) sed -n '2,8p' "$0" | cut -c3-; exit 0 ;;
+        --soak)
+            soak=$(seconds_of "${2-}") || {
+                echo "tests/run.sh: --soak needs a time such as 90s, 45m or 2h" >&2
+                exit 2
+            }
+            shift
+            ;;
+        -h | --help) sed -n '2,10p' "$0" | cut -c3-; exit 0 ;;
         -R | -E | -L) pass+=("$1" "${2:?"$1 needs an argument"}"); shift ;;
         *) echo "tests/run.sh: unknown argument '$1'; see --help" >&2; exit 2 ;;
     esac
@@ -24,6 +45,10 @@ done
 
 ./packaging/install-build-tools.sh --tests
 cmake --preset "$preset" >/dev/null
+if [ -n "$soak" ]; then
+    cmake --build --preset "$preset" --target umbra_simulation
+    exec "build/$preset/bin/umbra_simulation" --seconds "$soak"
+fi
 cmake --build --preset "$preset"
 
 sanitizer=()

@@ -1,4 +1,5 @@
-// The instance's side of the link to the gateway, after the production agent.
+// The instance's side of the link to the gateway, after the production agent: the link and what
+// the gateway says.
 
 #include "checker.hpp"
 #include "gateway.hpp"
@@ -30,23 +31,23 @@ bool same_facts(gateway::RegisterView a, const gateway::RegisterView& b) {
     return a == b;
 }
 
-constexpr Duration ask_limit = 1s;
-
 }  // namespace
 
 // --- link ----------------------------------------------------------------------------------------
 
 void Instance::dial() {
     if (!node_ || agent_.link || agent_.connecting) return;
+    if (!fenced_) return watch_far_end();
     agent_.connecting = true;
-    const bool reachable =
-        gateway_.up() && !world_.cut[place_][gateway_place] && !world_.cut[gateway_place][place_];
+    const bool reachable = gateway_.up() && !world_.cut_between(place_, gateway_place);
     const auto wait = reachable ? world_.random.between(500us, 20ms) : Duration{500ms};
     world_.after(wait, [this, life = life_] {
         when_running(life, [this, life] {
             agent_.connecting = false;
-            const bool answers = gateway_.up() && !world_.cut[place_][gateway_place] &&
-                                 !world_.cut[gateway_place][place_];
+            const bool idle =
+                world_.is(Mutant::shadow_keeps_no_link) && node_->role() == core::Role::shadow;
+            const bool answers =
+                gateway_.up() && !world_.cut_between(place_, gateway_place) && !idle;
             if (!answers) {
                 world_.after(world_.random.between(50ms, 250ms),
                              [this, life] { when_running(life, [this] { dial(); }); });
@@ -71,10 +72,12 @@ void Instance::dial() {
 }
 
 void Instance::heartbeat() {
-    world_.after(gateway_.lease() / 4, [this, life = life_, link = agent_.link] {
+    world_.after(real(gateway_.lease() / 4), [this, life = life_, link = agent_.link] {
         when_running(life, [this, link] {
             if (agent_.link != link || !link) return;
-            if (world_.now() - link->heard_at_node > 3 * gateway_.lease()) {
+            const auto silent = world_.now() - link->heard_at_node;
+            const bool dead = silent > real(leases_until_dead * gateway_.lease());
+            if (dead && !world_.is(Mutant::dead_link_stays_active)) {
                 drop_link();
                 changed();
                 dial();
@@ -108,7 +111,17 @@ void Instance::drop_link() {
     for (const auto& [number, ask] : std::exchange(agent_.asks, {})) fail(ask, "the link broke");
 }
 
+std::optional<Instant> Instance::gateway_heard() const {
+    if (!agent_.link) return std::nullopt;
+    return agent_.link->heard_at_node;
+}
+
 void Instance::reset_uplink() {
+    if (!fenced_) {
+        agent_.up = false;
+        stop_serving();
+        return changed();
+    }
     drop_link();
     if (!node_) return;
     changed();
@@ -132,7 +145,7 @@ void Instance::welcomed(const Link& link, const gateway::RegisterView& view) {
     when_running(link->life, [this, link, view] {
         if (!from_current(link)) return;
         agent_.up = true;
-        on_view(view);
+        hear_view(view);
         resume_serving();
         changed();
     });
@@ -153,6 +166,15 @@ void Instance::tell_view(bool holder_lost) {
     if (agent_.view_known) tell(fact::RegisterSeen{"main", to_host(agent_.view), holder_lost});
 }
 
+/// Only a mutant is ever deaf.
+bool Instance::deaf_to(const gateway::RegisterView& view) const {
+    return world_.is(Mutant::fenced_is_ignored) && agent_.active != 0 && view.epoch > agent_.active;
+}
+
+void Instance::hear_view(const gateway::RegisterView& view) {
+    if (!deaf_to(view)) on_view(view);
+}
+
 void Instance::on_view(const gateway::RegisterView& view) {
     if (agent_.active != 0 && view.epoch > agent_.active) {
         agent_.view = view;
@@ -169,7 +191,7 @@ void Instance::on_view(const gateway::RegisterView& view) {
 
 void Instance::register_pushed(const Link& link, const gateway::RegisterView& view) {
     when_running(link->life, [this, link, view] {
-        if (from_current(link)) on_view(view);
+        if (from_current(link)) hear_view(view);
     });
 }
 
@@ -184,7 +206,7 @@ void Instance::holder_lost(const Link& link, const gateway::RegisterView& view) 
 
 void Instance::fenced(const Link& link, const gateway::RegisterView& view, bool drain) {
     when_running(link->life, [this, link, view, drain] {
-        if (!from_current(link)) return;
+        if (!from_current(link) || deaf_to(view)) return;
         agent_.view = view;
         agent_.view_known = true;
         if (view.epoch <= agent_.active) return;
@@ -206,7 +228,11 @@ void Instance::claim_answered(const Link& link, const gateway::effect::AnswerCla
     when_running(link->life, [this, link, answer] {
         if (!from_current(link)) return;
         const auto found = agent_.asks.extract(answer.ask);
-        if (found.empty()) return;
+        // Nobody waits for it any more, and yet it may say that this node was granted an epoch.
+        if (found.empty()) {
+            hear_view(answer.view);
+            return changed();
+        }
         agent_.view = answer.view;
         agent_.view_known = true;
         tell(fact::ClaimAnswered{found.mapped().core_ask, answer.granted, to_host(answer.view),
@@ -244,7 +270,7 @@ void Instance::activation_refused(const Link& link, std::uint64_t ask,
         const auto found = agent_.asks.extract(ask);
         if (found.empty()) return;
         if (found.mapped().epoch == agent_.active && view.epoch <= agent_.active) stop_serving();
-        on_view(view);
+        hear_view(view);
         changed();
     });
 }
@@ -269,109 +295,6 @@ void Instance::changed() {
     agent_.reported = state;
     tell_view(false);
     tell(fact::TunnelChanged{"main", state});
-}
-
-// --- what the core wants -------------------------------------------------------------------------
-
-void Instance::fail(const Ask& ask, const std::string& why) {
-    switch (ask.kind) {
-        case Kind::claim:
-            return tell(fact::ClaimFailed{ask.core_ask, why});
-        case Kind::consent:
-            return tell(fact::ConsentAnswered{ask.core_ask, false, why});
-        case Kind::in_sync:
-            return tell(fact::InSyncAnswered{ask.core_ask, false});
-        case Kind::activate:
-            return;
-    }
-}
-
-void Instance::ask_gateway(Kind kind, core::AskId core_ask, core::Epoch epoch,
-                           std::function<void(const Link&, std::uint64_t)> deliver) {
-    const Ask ask{kind, core_ask, epoch};
-    if (!agent_.up || !agent_.link) {
-        // Never before the present step is over: an answer is a fact of its own.
-        world_.after(1us, [this, ask, life = life_] {
-            when_running(life, [this, ask] { fail(ask, "no link to the gateway"); });
-        });
-        return;
-    }
-    const auto number = ++next_ask_;
-    agent_.asks[number] = ask;
-    agent_.link->to_gateway([this, link = agent_.link, number, run = std::move(deliver)] {
-        gateway_.when_running([link, number, run] {
-            if (link->open_at_gateway) run(link, number);
-        });
-    });
-    world_.after(ask_limit, [this, number, life = life_] {
-        when_running(life, [this, number] {
-            const auto found = agent_.asks.extract(number);
-            if (!found.empty()) fail(found.mapped(), "no answer in time");
-        });
-    });
-}
-
-void Instance::carry_out(const effect::Claim& e) {
-    ask_gateway(Kind::claim, e.ask, e.epoch, [this, e](const Link& over, std::uint64_t number) {
-        gateway_.claim(over, {.ask = number,
-                              .epoch = e.epoch,
-                              .reason = static_cast<gateway::ClaimReason>(e.reason)});
-    });
-}
-
-void Instance::carry_out(const effect::Activate& e) {
-    const bool over = e.epoch < agent_.active || (agent_.view_known && e.epoch < agent_.view.epoch);
-    if (over && !world_.is(Mutant::gateway_routes_any_epoch)) return;
-    if (!agent_.up) return;
-    agent_.draining = false;
-    agent_.known = std::max(agent_.known, e.epoch);
-    agent_.active = e.epoch;
-    agent_.confirmed = false;
-    ask_gateway(Kind::activate, 0, e.epoch, [this, e](const Link& via, std::uint64_t number) {
-        gateway_.activate(via, {.ask = number, .epoch = e.epoch});
-    });
-    changed();
-}
-
-void Instance::carry_out(const effect::SetInSync& e) {
-    if (world_.is(Mutant::drop_without_confirmation) && e.members.size() == 1) {
-        world_.after(1us, [this, e, life = life_] {
-            when_running(life, [this, e] { tell(fact::InSyncAnswered{e.ask, true}); });
-        });
-        return;
-    }
-    msg::InSync ask{.ask = 0, .epoch = e.epoch, .seq = e.seq, .members = {}};
-    for (const auto& m : e.members) ask.members.push_back({m.node, m.incarnation});
-    ask_gateway(Kind::in_sync, e.ask, e.epoch, [this, ask](const Link& over, std::uint64_t number) {
-        auto numbered = ask;
-        numbered.ask = number;
-        gateway_.in_sync(over, numbered);
-    });
-}
-
-void Instance::carry_out(const effect::Consent& e) {
-    ask_gateway(Kind::consent, e.ask, e.epoch, [this, e](const Link& over, std::uint64_t number) {
-        gateway_.consent(over, {.ask = number, .epoch = e.epoch, .successor = e.successor});
-    });
-}
-
-void Instance::carry_out(const effect::Drain& e) {
-    if (agent_.active != 0 && agent_.link && agent_.view.epoch <= agent_.active) {
-        agent_.link->to_gateway([this, link = agent_.link, epoch = agent_.active] {
-            gateway_.when_running([this, link, epoch] { gateway_.drain(link, epoch); });
-        });
-    }
-    stop_serving();
-    agent_.draining = true;
-    changed();
-    const auto wait = e.grace == Duration{} ? Duration{1us} : world_.random.between(1ms, 200ms);
-    world_.after(wait, [this, life = life_] {
-        when_running(life, [this] {
-            agent_.draining = false;
-            changed();
-            tell(fact::Drained{});
-        });
-    });
 }
 
 }  // namespace umbra::simulation

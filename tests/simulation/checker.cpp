@@ -5,6 +5,106 @@
 
 namespace umbra::simulation {
 
+namespace {
+
+/// A node that the gateway does not hear closes its link after that time, on its own clock: three
+/// leases, looked at four times in a lease, and drift.
+constexpr Duration believes_at_most = 2150ms;
+/// From the grant to another until the old master knows, when no pause hides it: its own silence
+/// limit, and the time to say so.
+constexpr Duration both_at_most = 2500ms;
+/// The same while the gateway is heard by both: it tells before anything else what it granted.
+constexpr Duration both_heard_at_most = 700ms;
+constexpr Duration heard_means = 400ms;
+/// An order to take over, of an operator or of the master, counts for that long.
+constexpr Duration order_counts = 6s;
+constexpr bool p9 = false;
+/// Facts that wait for a process; more than that is traffic that feeds itself.
+constexpr std::size_t backlog_max = 5000;
+
+std::string seconds(Duration time) {
+    return std::to_string(std::chrono::duration<double>(time).count()) + " s";
+}
+
+}  // namespace
+
+void Checker::look() {
+    for (const auto* instance : instances_) {
+        if (instance->up()) look_at(*instance);
+    }
+    if (fenced_) look_at_pair();
+}
+
+void Checker::look_at(const Instance& instance) {
+    const auto serving = instance.node().serving();
+    if (serving != 0) acts(instance, serving);
+    if (instance.backlog() > backlog_max) {
+        throw Violation("S13: " + std::to_string(instance.backlog()) + " facts wait for " +
+                        instance.name());
+    }
+    if (!fenced_ || instance.paused() || !instance.serves()) return;
+    const auto heard = instance.gateway_heard();
+    if (!heard || world_.now() - *heard > believes_at_most) {
+        throw Violation("S9: " + instance.name() +
+                        " believes itself active and has not heard the gateway for " +
+                        (heard ? seconds(world_.now() - *heard) : "ever"));
+    }
+}
+
+void Checker::look_at_pair() {
+    const auto believes = [](const Instance* instance) {
+        return instance->up() && !instance->paused() && instance->serves();
+    };
+    if (!believes(instances_[alpha]) || !believes(instances_[beta])) {
+        both_since_.reset();
+        both_heard_since_.reset();
+        return;
+    }
+    const auto now = world_.now();
+    const auto hears = [now](const Instance* instance) {
+        const auto heard = instance->gateway_heard();
+        return heard && now - *heard < heard_means;
+    };
+    if (!both_since_) {
+        world_.count("two believed themselves active");
+        both_since_ = now;
+    }
+    if (!hears(instances_[alpha]) || !hears(instances_[beta])) {
+        both_heard_since_.reset();
+    } else if (!both_heard_since_) {
+        both_heard_since_ = now;
+    }
+    const bool both_heard = both_heard_since_ && now - *both_heard_since_ > both_heard_at_most;
+    if (both_heard || now - *both_since_ > both_at_most) {
+        throw Violation("S9: both instances believe themselves active for " +
+                        seconds(now - *both_since_));
+    }
+}
+
+void Checker::serves_unasked(const Instance& instance) {
+    if (!instance.knows_peer() && world_.now() - instance.forced() > order_counts) {
+        throw Violation("P11: " + instance.name() +
+                        " serves and has not asked whether its peer does");
+    }
+}
+
+void Checker::promoted(const Instance& instance) {
+    world_.count("transition: takeover without a gateway");
+    const auto since = [&](Instant when) { return world_.now() - when; };
+    const bool ordered = since(instance.forced()) < order_counts;
+    const bool invited = since(instance.invited()) < order_counts;
+    if (ordered || invited) return;
+    // A clock may run 5 % fast.
+    const auto& [silence, tunnel_up] = instance.decision();
+    if (silence < Instance::takeover_delay_unfenced * 95 / 100) {
+        throw Violation("P8: " + instance.name() + " decided to take over " + seconds(silence) +
+                        " after its peer answered");
+    }
+    if (p9 && !tunnel_up) {
+        throw Violation("P9: " + instance.name() + " took over and could open no tunnel");
+    }
+}
+
 void Checker::accepted(std::size_t node, const std::string& incarnation, core::Epoch epoch) {
     const auto who = instances_[node]->name() + " " + incarnation;
     if (epoch < routed_) {
@@ -32,6 +132,7 @@ void Checker::acts(const Instance& instance, core::Epoch epoch) {
 
 void Checker::granting(const Granting& grant) {
     const auto& [before, after, reason, silent, consented] = grant;
+    ++grants_;
     // After the loss of the record only an operator may prefer a node to the last master.
     const bool blind = before.epoch != 0 && before.holder.node.empty();
     if (blind && reason == gateway::ClaimReason::forced) operator_gave_up_edits();
@@ -53,8 +154,7 @@ void Checker::granting(const Granting& grant) {
     if (of_holder > aftermath) {
         throw Violation("S8: the role went from " + before.holder.node + " to " +
                         after.holder.node + " though nothing had happened to " +
-                        before.holder.node + " for " +
-                        std::to_string(std::chrono::duration<double>(of_holder).count()) + " s");
+                        before.holder.node + " for " + seconds(of_holder));
     }
     if (reason == gateway::ClaimReason::handover) world_.count("transition: handover");
     if (reason == gateway::ClaimReason::peer_refused) world_.count("transition: instant takeover");
@@ -77,6 +177,7 @@ void Checker::granted(const gateway::Record& before, const gateway::Record& afte
 }
 
 void Checker::landed(const core::Logged& logged) {
+    if (!fenced_) return;  // Two masters of one epoch are possible there (P10).
     const auto [known, fresh] = hashes_.emplace(logged.position.revision, logged.position.hash);
     if (!fresh && known->second != logged.position.hash) {
         throw Violation("S5: revision " + to_string(logged.position.revision) +
@@ -84,26 +185,38 @@ void Checker::landed(const core::Logged& logged) {
     }
 }
 
-void Checker::acknowledged(const Instance& master, const std::string& op, core::Revision revision,
-                           std::optional<core::Revision> base, const gateway::Record& record) {
+void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revision revision,
+                           const gateway::Record& record) {
+    const bool repeated = !done_.insert(edit.op).second;
+    if (repeated) world_.count("transition: repeated edit recognised");
+    if (!fenced_) return;
+    const auto& op = edit.op;
     const auto hash = hashes_.find(revision);
     if (hash == hashes_.end()) {
         throw Violation("S3: revision " + to_string(revision) +
                         " was acknowledged and is durable nowhere");
     }
     const core::Position position{revision, hash->second};
-    const auto [edit, fresh] = acknowledged_.emplace(revision.seq, Edit{op, position});
-    if (!fresh && (edit->second.position != position || edit->second.op != op)) {
-        throw Violation("S3: " + op + " and " + edit->second.op +
+    const auto [known, fresh] = acknowledged_.emplace(revision.seq, Acknowledged{op, position});
+    if (!fresh && (known->second.position != position || known->second.op != op)) {
+        throw Violation("S3: " + op + " and " + known->second.op +
                         " were both acknowledged as number " + std::to_string(revision.seq));
     }
-    if (!done_.insert(op).second) world_.count("transition: repeated edit recognised");
+    if (edit.first && revision <= edit.known) {
+        throw Violation("S6: " + op + " was asked for after revision " + to_string(edit.known) +
+                        " was acknowledged and became " + to_string(revision));
+    }
+    highest_ = std::max(highest_, revision);
+    if (edit.base && edit.first && revision.seq != edit.base->seq + 1) {
+        throw Violation("S4: " + op + " was to follow revision " + to_string(*edit.base) +
+                        " and became " + to_string(revision));
+    }
     // A repetition may name a base of which it knows no better; it was applied elsewhere.
-    if (base && revision.seq == base->seq + 1) {
-        const auto [other, first] = bases_.emplace(*base, op);
+    if (edit.base && revision.seq == edit.base->seq + 1) {
+        const auto [other, first] = bases_.emplace(*edit.base, op);
         if (!first && other->second != op) {
             throw Violation("S4: " + op + " and " + other->second +
-                            " were both acknowledged on top of revision " + to_string(*base));
+                            " were both acknowledged on top of revision " + to_string(*edit.base));
         }
     }
     // Whoever the register would grant the next epoch to must have it. After the loss of its record
@@ -122,6 +235,8 @@ void Checker::acknowledged(const Instance& master, const std::string& op, core::
 
 void Checker::holds_everything(const Instance& instance) const {
     const auto copies = instance.disk.copies();
+    // A snapshot holds no ids of edits, so what was repeated across one cannot be recognised.
+    const bool forgot = world_.counters.contains("transition: snapshot installed");
     for (const auto& [seq, edit] : acknowledged_) {
         if (!instance.disk.holds(edit.position)) {
             throw Violation("S3: " + instance.name() + " became master without " + edit.op +
@@ -129,12 +244,18 @@ void Checker::holds_everything(const Instance& instance) const {
                             to_string(edit.position.revision));
         }
         const auto found = copies.find(edit.op);
-        // A snapshot holds no ids of edits, so what was repeated across one cannot be recognised.
-        const bool forgot = world_.counters.contains("transition: snapshot installed");
         if (!forgot && found != copies.end() && found->second > 1) {
             throw Violation("S3: " + edit.op + " is in the log of " + instance.name() +
                             " more than once");
         }
+    }
+}
+
+void Checker::nothing_vanished() const {
+    for (const auto& op : done_) {
+        const bool found =
+            instances_[alpha]->disk.remembers(op) || instances_[beta]->disk.remembers(op);
+        if (!found) throw Violation("P10: " + op + " was acknowledged and is nowhere any more");
     }
 }
 

@@ -25,8 +25,20 @@ public:
         bool consented;
     };
 
-    Checker(World& world, std::array<Instance*, 2>& instances)
-        : world_(world), instances_(instances) {}
+    /// An edit as its editor saw it.
+    struct Edit {
+        std::string op;
+        std::optional<core::Revision> base;  ///< It was to follow this revision.
+        core::Revision known;                ///< Highest acknowledged when it was asked for.
+        bool first = true;                   ///< Nobody had asked for it before.
+    };
+
+    /// @param fenced  A gateway arbitrates. Else P8-P11 hold in place of S1, S3, S5 and S7.
+    Checker(World& world, std::array<Instance*, 2>& instances, bool fenced)
+        : world_(world), instances_(instances), fenced_(fenced) {}
+
+    // S2, S9, S13: after every event.
+    void look();
 
     // S1: of the traffic that the gateway routes.
     void accepted(std::size_t node, const std::string& incarnation, core::Epoch epoch);
@@ -37,9 +49,13 @@ public:
     void granted(const gateway::Record& before, const gateway::Record& after);
     // S5: an entry is durable somewhere.
     void landed(const core::Logged& logged);
-    // S3, S4: an edit was acknowledged as durable.
-    void acknowledged(const Instance& master, const std::string& op, core::Revision revision,
-                      std::optional<core::Revision> base, const gateway::Record& record);
+    // S3, S4, S6: an edit was acknowledged as durable.
+    void acknowledged(const Instance& master, const Edit& edit, core::Revision revision,
+                      const gateway::Record& record);
+    // P11: an instance serves and nobody granted it that.
+    void serves_unasked(const Instance& instance);
+    // P8, P9: a shadow made itself master.
+    void promoted(const Instance& instance);
 
     /// Something happened that can move the role away from this node, or to the other one.
     void disturbed(std::size_t node) { disturbed_[node] = world_.now(); }
@@ -48,20 +64,27 @@ public:
     void operator_gave_up_edits() {
         acknowledged_.clear();
         bases_.clear();
+        highest_ = {};
     }
     void record_was_lost() { record_lost_ = true; }
 
     /// S3 for one node: whatever was acknowledged is in its log, once.
     void holds_everything(const Instance& instance) const;
-    [[nodiscard]] std::size_t acknowledged_edits() const { return acknowledged_.size(); }
+    /// Where nobody arbitrates an edit can end beside the log, but never nowhere.
+    void nothing_vanished() const;
+    [[nodiscard]] core::Revision highest_acknowledged() const { return highest_; }
+    [[nodiscard]] std::uint64_t grants() const { return grants_; }
 
 private:
-    struct Edit {
+    struct Acknowledged {
         std::string op;
         core::Position position;
     };
     /// Longest time from a cause to the change of holder it leads to.
     static constexpr Duration aftermath{std::chrono::seconds{8}};
+
+    void look_at(const Instance& instance);
+    void look_at_pair();
 
     World& world_;
     std::array<Instance*, 2>& instances_;
@@ -69,11 +92,16 @@ private:
     std::map<core::Epoch, std::string> server_;
     core::Epoch granted_ = 0;
     std::map<core::Revision, core::Hash> hashes_;
-    std::map<std::uint64_t, Edit> acknowledged_;
+    std::map<std::uint64_t, Acknowledged> acknowledged_;
     std::set<std::string> done_;
     std::map<core::Revision, std::string> bases_;
     std::array<Instant, 2> disturbed_{};
     bool record_lost_ = false;
+    const bool fenced_;
+    core::Revision highest_;
+    std::uint64_t grants_ = 0;
+    /// Both believe that they are active; and both hear the gateway meanwhile.
+    std::optional<Instant> both_since_, both_heard_since_;
 };
 
 }  // namespace umbra::simulation

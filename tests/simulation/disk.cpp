@@ -18,14 +18,28 @@ void Disk::format(core::Persistent fresh, std::string name) {
     divergence.clear();
     persisting_.clear();
     storing_.clear();
+    failed_ = false;
 }
 
 Duration Disk::delay() {
-    if (world_.random.chance(slow_per_mille)) {
+    if (world_.has(Fault::slow_disk) && world_.luck(Fault::slow_disk).chance(slow)) {
         world_.count("fault: slow disk");
-        return world_.random.between(50ms, 900ms);
+        return world_.luck(Fault::slow_disk).between(50ms, 1500ms);
     }
     return world_.random.between(100us, 8ms);
+}
+
+/// An error of fsync is final: what is on the disk now is anybody's guess.
+bool Disk::fsync_fails() {
+    if (failed_) return true;
+    if (!world_.has(Fault::fsync_error) || !world_.luck(Fault::fsync_error).chance(failing)) {
+        return false;
+    }
+    world_.count("fault: fsync failed");
+    const bool ignored = world_.is(Mutant::fsync_error_ignored);
+    failed_ = !ignored;
+    listener_.failed();
+    return !ignored;
 }
 
 void Disk::persist(const effect::Persist& write) {
@@ -37,12 +51,16 @@ void Disk::persist(const effect::Persist& write) {
     }
     persist_free_ = std::max(persist_free_, world_.now()) + delay();
     world_.after(persist_free_ - world_.now(), [this, life = life_] {
-        if (life != life_) return;
-        const auto done = persisting_.front();
-        persisting_.pop_front();
-        state = done.state;
-        if (!world_.is(Mutant::epoch_not_persisted)) listener_.persisted(done.version);
+        if (life == life_) finish_persist();
     });
+}
+
+void Disk::finish_persist() {
+    if (fsync_fails()) return;
+    const auto done = persisting_.front();
+    persisting_.pop_front();
+    state = done.state;
+    if (!world_.is(Mutant::epoch_not_persisted)) listener_.persisted(done.version);
 }
 
 std::uint64_t Disk::op_of(const core::Effect& write) {
@@ -53,34 +71,49 @@ std::uint64_t Disk::op_of(const core::Effect& write) {
 
 void Disk::store(core::Effect write) {
     // What is lost is saved first, at once: the shell holds its loop for it.
-    if (const auto* cut = std::get_if<effect::Truncate>(&write)) {
-        divergence.insert(divergence.end(), cut->saved.begin(), cut->saved.end());
-    } else if (const auto* install = std::get_if<effect::Install>(&write)) {
-        divergence.insert(divergence.end(), install->saved.begin(), install->saved.end());
+    const std::vector<core::Logged>* saved = nullptr;
+    if (const auto* cut = std::get_if<effect::Truncate>(&write)) saved = &cut->saved;
+    if (const auto* install = std::get_if<effect::Install>(&write)) saved = &install->saved;
+    if (saved != nullptr && !world_.is(Mutant::fork_not_saved)) {
+        divergence.insert(divergence.end(), saved->begin(), saved->end());
     }
-    const bool lies = world_.is(Mutant::shadow_lies_about_disk);
-    if (lies) {
+    if (world_.is(Mutant::shadow_lies_about_disk) ||
+        (full && world_.is(Mutant::disk_full_acknowledged))) {
         world_.after(0ns, [this, life = life_, op = op_of(write)] {
             if (life == life_) listener_.stored(op);
         });
     }
     storing_.push_back(std::move(write));
     store_free_ = std::max(store_free_, world_.now()) + delay();
-    world_.after(store_free_ - world_.now(), [this, lies, life = life_] {
-        if (life != life_) return;
-        const auto done = std::move(storing_.front());
-        storing_.pop_front();
-        apply(done);
-        if (!lies) listener_.stored(op_of(done));
+    world_.after(store_free_ - world_.now(), [this, life = life_] {
+        if (life == life_) finish_store();
     });
+}
+
+void Disk::finish_store() {
+    if (full) {
+        world_.count("fault: no room for entries");
+        // Tried again until there is room, in the same order.
+        world_.after(50ms, [this, life = life_] {
+            if (life == life_) finish_store();
+        });
+        return;
+    }
+    if (fsync_fails()) return;
+    const auto done = std::move(storing_.front());
+    storing_.pop_front();
+    apply(done);
+    if (!world_.is(Mutant::shadow_lies_about_disk)) listener_.stored(op_of(done));
 }
 
 void Disk::apply(const core::Effect& write) {
     if (const auto* append = std::get_if<effect::Append>(&write)) {
         for (const auto& logged : append->entries) {
             const auto next = base.revision.seq + entries.size() + 1;
-            if (logged.position.revision.seq != next) {
-                throw Violation("the disk was told to append entry " +
+            const auto seq = logged.position.revision.seq;
+            if (world_.is(Mutant::fork_never_cut) && seq < next) continue;
+            if (seq != next) {
+                throw Violation("S5: the disk was told to append entry " +
                                 to_string(logged.position.revision) + " where " +
                                 std::to_string(next) + " is next");
             }
@@ -88,11 +121,12 @@ void Disk::apply(const core::Effect& write) {
             listener_.landed(logged);
         }
     } else if (const auto* cut = std::get_if<effect::Truncate>(&write)) {
+        if (world_.is(Mutant::fork_never_cut)) return;
         const auto keep = static_cast<std::size_t>(cut->seq - base.revision.seq);
         for (std::size_t i = keep; i < entries.size(); ++i) {
             const bool saved =
                 std::find(divergence.begin(), divergence.end(), entries[i]) != divergence.end();
-            if (!saved) throw Violation("an entry was cut that was not saved");
+            if (!saved) throw Violation("S4: an entry was cut that was not saved");
         }
         if (keep < entries.size()) world_.count("transition: fork cut");
         entries.resize(std::min(keep, entries.size()));
@@ -108,6 +142,7 @@ void Disk::apply(const core::Effect& write) {
 
 void Disk::crash() {
     ++life_;
+    failed_ = false;
     bool survives = true;
     for (const auto& write : std::exchange(persisting_, {})) {
         survives = survives && world_.random.chance(500);
@@ -116,20 +151,39 @@ void Disk::crash() {
     }
     survives = true;
     for (auto& write : std::exchange(storing_, {})) {
-        survives = survives && world_.random.chance(500);
-        if (!survives) {
-            world_.count("fault: unsynced entries lost");
-            // Of the last append a part may be there.
-            if (auto* append = std::get_if<effect::Append>(&write)) {
-                append->entries.resize(
-                    static_cast<std::size_t>(world_.random.below(append->entries.size() + 1)));
-                apply(*append);
-            }
-            break;
+        survives = survives && !full && world_.random.chance(500);
+        if (survives) {
+            apply(write);
+            continue;
         }
-        apply(write);
+        world_.count("fault: unsynced entries lost");
+        auto* append = std::get_if<effect::Append>(&write);
+        if (append == nullptr || full || append->entries.empty()) break;
+        // Of an append a part may be there, and half of what comes next.
+        const auto whole =
+            static_cast<std::size_t>(world_.random.below(append->entries.size() + 1));
+        const auto next = whole < append->entries.size()
+                              ? std::optional<core::Logged>{append->entries[whole]}
+                              : std::nullopt;
+        append->entries.resize(whole);
+        apply(*append);
+        if (next && world_.random.chance(500)) tear(*next);
+        break;
     }
     persist_free_ = store_free_ = world_.now();
+}
+
+/// Half a record is at the end of the file. Its checksum says so, and the reader drops it.
+void Disk::tear(const core::Logged& half) {
+    world_.count("fault: record torn");
+    if (!world_.is(Mutant::torn_record_accepted)) return;
+    auto entry = core::decode_entry(half.body);
+    if (!entry) return;
+    entry->changes.clear();
+    auto log = load();
+    if (!log.push(core::encode(*entry))) return;
+    entries.push_back(log.entries().back());
+    listener_.landed(entries.back());
 }
 
 core::Log Disk::load() const {
@@ -137,7 +191,7 @@ core::Log Disk::load() const {
     if (base.revision.seq != 0) log.install(base, base_document);
     for (const auto& logged : entries) {
         if (!log.push(logged.body) || log.last() != logged.position) {
-            throw Violation("the log on disk does not chain at " +
+            throw Violation("S5: the log on disk does not chain at " +
                             to_string(logged.position.revision));
         }
     }
@@ -159,6 +213,16 @@ std::map<std::string, std::size_t> Disk::copies() const {
         if (entry && !entry->changes.empty()) ++found[entry->changes.front().key];
     }
     return found;
+}
+
+bool Disk::remembers(const std::string& op) const {
+    if (base_document.contains(op)) return true;
+    const auto names_it = [&](const core::Logged& logged) {
+        const auto entry = core::decode_entry(logged.body);
+        return entry && !entry->changes.empty() && entry->changes.front().key == op;
+    };
+    return std::any_of(entries.begin(), entries.end(), names_it) ||
+           std::any_of(divergence.begin(), divergence.end(), names_it);
 }
 
 }  // namespace umbra::simulation

@@ -19,6 +19,7 @@ public:
         std::function<void(std::uint64_t version)> persisted;
         std::function<void(std::uint64_t op)> stored;
         std::function<void(const core::Logged&)> landed;  ///< An entry is durable.
+        std::function<void()> failed;                     ///< An fsync said so.
     };
 
     Disk(World& world, Listener listener) : world_(world), listener_(std::move(listener)) {}
@@ -26,7 +27,8 @@ public:
     void format(core::Persistent state, std::string incarnation);
     void persist(const core::effect::Persist& write);
     void store(core::Effect write);
-    /// Power is gone: a random prefix of what was under way survives.
+    /// The process is gone: a random prefix of what was under way survives, and of the first write
+    /// that does not, perhaps a part.
     void crash();
 
     [[nodiscard]] core::Log load() const;
@@ -34,6 +36,8 @@ public:
     [[nodiscard]] bool holds(const core::Position& position) const;
     /// How often each edit is in the log, by the key that it sets.
     [[nodiscard]] std::map<std::string, std::size_t> copies() const;
+    /// The edit is in the log, or was saved before it was cut.
+    [[nodiscard]] bool remembers(const std::string& op) const;
 
     core::Persistent state;
     std::string incarnation;
@@ -41,10 +45,18 @@ public:
     core::Document base_document;
     std::vector<core::Logged> entries;
     std::vector<core::Logged> divergence;
-    std::uint64_t slow_per_mille = 0;
+
+    // Rates, per mille of all writes.
+    std::uint64_t slow = 0, failing = 0;
+    /// No room for entries. The small file of the role has its place already.
+    bool full = false;
 
 private:
+    void finish_persist();
+    void finish_store();
     void apply(const core::Effect& write);
+    void tear(const core::Logged& half);
+    [[nodiscard]] bool fsync_fails();
     [[nodiscard]] static std::uint64_t op_of(const core::Effect& write);
     [[nodiscard]] Duration delay();
 
@@ -54,6 +66,7 @@ private:
     std::deque<core::Effect> storing_;
     Instant persist_free_{}, store_free_{};
     std::uint64_t life_ = 0;
+    bool failed_ = false;  ///< Nothing is written any more until the process is gone.
 };
 
 }  // namespace umbra::simulation

@@ -29,7 +29,10 @@ void Gateway::boot() {
         disk_ = {};
         lost_ = false;
     }
-    register_.emplace(settings_, disk_, std::exchange(lost_, false),
+    auto settings = settings_;
+    if (world_.is(Mutant::lease_ignored)) settings.lease = 20ms;
+    if (world_.is(Mutant::consent_never_ends)) settings.consent_ttl = 1h;
+    register_.emplace(settings, disk_, std::exchange(lost_, false),
                       std::set<std::string>{"alpha", "beta"}, clock());
     arm_timer();
     watch_links();
@@ -51,13 +54,30 @@ void Gateway::crash() {
 void Gateway::pause(Duration gap) {
     world_.trace("gateway", "stands still");
     paused_until_ = world_.now() + gap;
-    world_.after(gap, [this, gap, life = life_] {
-        if (life != life_) return;
-        tell(fact::Stalled{gap});
-        for (auto& action : std::exchange(inbox_, {})) {
-            if (life == life_) action();
-        }
+    world_.after(gap, [this, gap, life = life_, until = paused_until_] {
+        if (life == life_ && until == paused_until_) wake(gap);
     });
+}
+
+void Gateway::go_on() {
+    if (!paused()) return;
+    paused_until_ = world_.now();
+    wake(1s);
+}
+
+void Gateway::wake(Duration gap) {
+    const auto life = life_;
+    tell(fact::Stalled{gap});
+    for (auto& action : std::exchange(inbox_, {})) {
+        if (life == life_) action();
+    }
+}
+
+/// The register's clock never goes back; only a mutant takes it from the wall.
+Instant Gateway::clock() {
+    if (!world_.is(Mutant::lease_on_wall_clock)) return monotonic(world_.now());
+    last_wall_ = std::max(last_wall_, monotonic(world_.now()) + world_.wall_jumps[gateway_place]);
+    return last_wall_;
 }
 
 void Gateway::when_running(Action action) {
@@ -72,7 +92,8 @@ void Gateway::when_running(Action action) {
 void Gateway::arm_timer() {
     const auto deadline = register_->next_deadline();
     if (!deadline) return;
-    const auto wait = std::max<Duration>(*deadline - clock(), 0ns);
+    const auto wait =
+        world_.clocks[gateway_place].real(std::max<Duration>(*deadline - clock(), 0ns)) + 1us;
     world_.after(wait, [this, arm = ++arm_, life = life_] {
         if (life != life_ || arm != arm_) return;
         when_running([this] {
@@ -119,6 +140,7 @@ void Gateway::hello(const std::shared_ptr<Connection>& link, const msg::Hello& h
     world_.trace("gateway",
                  hello.node + " connects, it knows epoch " + std::to_string(hello.epoch_known));
     link->heard_at_gateway = world_.now();
+    link->stamp_of_gateway = clock();
     greeting_ = link;
     tell(fact::Connected{hello.node, hello.incarnation, hello.boot, hello.epoch_known});
     greeting_.reset();
@@ -128,17 +150,22 @@ void Gateway::heard(const std::shared_ptr<Connection>& link) {
     // A connection that this process never accepted: the host answers with a reset.
     if (std::find(links_.begin(), links_.end(), link) == links_.end()) return close(link);
     link->heard_at_gateway = world_.now();
+    link->stamp_of_gateway = clock();
     link->to_node([this, link] { instances_[link->node]->uplink_heard(link); });
 }
 
 void Gateway::refresh_heard() {
     for (const auto* instance : instances_) {
-        Instant heard{};
+        Instant heard{}, stamp{};
         for (const auto& link : links_) {
-            if (instances_[link->node] == instance) heard = std::max(heard, link->heard_at_gateway);
+            if (instances_[link->node] != instance) continue;
+            heard = std::max(heard, link->heard_at_gateway);
+            stamp = std::max(stamp, link->stamp_of_gateway);
         }
         if (heard == Instant{}) continue;
-        tell(fact::Heard{instance->name(), heard + (clock() - world_.now())});
+        // The wall clock only for a mutant: its stamp is older than a jump since then.
+        const bool wall = world_.is(Mutant::lease_on_wall_clock);
+        tell(fact::Heard{instance->name(), wall ? stamp : monotonic(heard)});
     }
 }
 
@@ -155,11 +182,11 @@ void Gateway::send(const std::string& node, F deliver) {
 
 void Gateway::claim(const std::shared_ptr<Connection>& link, msg::Claim ask) {
     refresh_heard();
+    reasons_[instances_[link->node]->name()] = ask.reason;
     if (world_.is(Mutant::takeover_without_gateway) &&
         ask.reason == gateway::ClaimReason::peer_silent) {
         ask.reason = gateway::ClaimReason::forced;
     }
-    reasons_[instances_[link->node]->name()] = ask.reason;
     tell(fact::Claimed{instances_[link->node]->name(), ask.ask, ask.epoch, ask.reason});
 }
 
@@ -184,10 +211,12 @@ void Gateway::consent(const std::shared_ptr<Connection>& link, const msg::Consen
 }
 
 void Gateway::in_sync(const std::shared_ptr<Connection>& link, const msg::InSync& ask) {
+    const auto seq =
+        world_.is(Mutant::in_sync_without_sequence) ? register_->record().in_sync_seq + 1 : ask.seq;
     tell(fact::InSyncAsked{instances_[link->node]->name(),
                            ask.ask,
                            ask.epoch,
-                           ask.seq,
+                           seq,
                            {ask.members.begin(), ask.members.end()}});
 }
 
@@ -235,18 +264,25 @@ void Gateway::carry_out_store(const effect::Store& e) {
             linked = true;
             heard = std::max(heard, link->heard_at_gateway);
         }
-        const bool silent = !linked || world_.now() - heard >= settings_.lease;
+        const bool silent =
+            !linked || monotonic(world_.now()) - monotonic(heard) >= settings_.lease;
         if (!e.record.holder.node.empty() && !rebuilding()) {
             checker_.granting({disk_, e.record, reasons_[e.record.holder.node], silent,
-                               world_.now() < consent_until_});
+                               monotonic(world_.now()) < consent_until_});
         }
     }
-    world_.after(delay, [this, life = life_] {
+    const bool hasty = world_.is(Mutant::gateway_answers_before_disk);
+    if (hasty) {
+        world_.after(0ns, [this, life = life_] {
+            if (life == life_) when_running([this] { tell(fact::Stored{}); });
+        });
+    }
+    world_.after(delay, [this, hasty, life = life_] {
         if (life != life_) return;
-        when_running([this] {
+        when_running([this, hasty] {
             if (!storing_) return;
             disk_ = *std::exchange(storing_, std::nullopt);
-            tell(fact::Stored{});
+            if (!hasty) tell(fact::Stored{});
         });
     });
 }
@@ -255,7 +291,7 @@ void Gateway::carry_out_claim(const effect::AnswerClaim& e) {
     if (e.granted) {
         world_.trace("gateway", "grants epoch " + std::to_string(e.view.epoch) + " to " + e.node);
         consent_until_ = {};
-        checker_.granted(before_, disk_);
+        checker_.granted(before_, register_->record());
     } else {
         world_.count("transition: claim refused");
         world_.trace("gateway", "refuses " + e.node + ": " + e.text);
@@ -274,6 +310,10 @@ void Gateway::carry_out(const gateway::Effect& one) {
         greeting_->to_node([this, link = greeting_, view = welcome->view] {
             instances_[link->node]->welcomed(link, view);
         });
+        if (world_.is(Mutant::last_connection_wins) && active_) {
+            active_ =
+                Active{greeting_->node, greeting_->life, active_->epoch, greeting_->incarnation};
+        }
         if (world_.is(Mutant::takeover_without_in_sync)) {
             world_.after(1ms, [this, node = greeting_->node] { admit(node); });
         }
@@ -290,7 +330,7 @@ void Gateway::carry_out(const gateway::Effect& one) {
     } else if (const auto* claim_answer = std::get_if<effect::AnswerClaim>(&one)) {
         carry_out_claim(*claim_answer);
     } else if (const auto* consented = std::get_if<effect::AnswerConsent>(&one)) {
-        if (consented->ok) consent_until_ = world_.now() + settings_.consent_ttl;
+        if (consented->ok) consent_until_ = monotonic(world_.now()) + settings_.consent_ttl;
         send(consented->node, [e = *consented](Instance& node, const auto& over) {
             node.plain_answer(over, e.ask, e.ok, e.text);
         });

@@ -25,6 +25,8 @@ public:
     /// The disk was lost too; the next boot knows that (R8).
     void lose_record() { lost_ = true; }
     void pause(Duration gap);
+    /// Ends a pause before its time.
+    void go_on();
 
     // What arrives over a connection.
     void hello(const std::shared_ptr<Connection>& link, const gateway::msg::Hello& hello);
@@ -58,7 +60,11 @@ public:
     void when_running(Action action);
 
 private:
-    [[nodiscard]] Instant clock() const { return world_.now() + 17min; }
+    [[nodiscard]] Instant monotonic(Instant at) const {
+        return world_.clocks[gateway_place].read(at);
+    }
+    [[nodiscard]] Instant clock();
+    void wake(Duration gap);
     void tell(const gateway::Fact& fact);
     void refresh_heard();
     void arm_timer();
@@ -82,7 +88,8 @@ private:
     std::uint64_t life_ = 0;
     std::uint64_t arm_ = 0;
     Instant paused_until_{};
-    Instant consent_until_{};
+    Instant consent_until_{};  ///< On the gateway's clock.
+    Instant last_wall_{};
     std::vector<Action> inbox_;
     std::vector<std::shared_ptr<Connection>> links_;
     std::shared_ptr<Connection> greeting_;

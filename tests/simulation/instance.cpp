@@ -16,21 +16,32 @@ core::Settings settings_of(const std::string& node, const std::string& incarnati
     settings.node = node;
     settings.incarnation = incarnation;
     settings.version = "1";
+    settings.takeover_delay_unfenced = Instance::takeover_delay_unfenced;
     return settings;
+}
+
+/// Edits, reports and the like carry the epoch under which they are said.
+core::Epoch epoch_of(const core::wire::Message& message) {
+    if (const auto* update = std::get_if<core::wire::Update>(&message)) return update->epoch;
+    if (const auto* beacon = std::get_if<core::wire::Beacon>(&message)) return beacon->epoch;
+    if (const auto* report = std::get_if<core::wire::Report>(&message)) return report->epoch;
+    if (const auto* invite = std::get_if<core::wire::TakeOver>(&message)) return invite->epoch;
+    return 0;
 }
 
 }  // namespace
 
-Instance::Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place)
+Instance::Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place, bool fenced)
     : disk(world, {.persisted = [this](auto version) { tell(fact::Persisted{version}); },
                    .stored = [this](auto op) { tell(fact::Stored{op}); },
-                   .landed = [&checker](const auto& logged) { checker.landed(logged); }}),
+                   .landed = [&checker](const auto& logged) { checker.landed(logged); },
+                   .failed = [this] { disk_failed(); }}),
       world_(world),
       checker_(checker),
       gateway_(gateway),
       place_(place),
       name_(place == alpha ? "alpha" : "beta"),
-      clock_offset_(place == alpha ? 3min : 7min),
+      fenced_(fenced),
       life_(place),
       link_delay_(world.random.between(200us, 10ms)) {
     wipe();
@@ -52,11 +63,15 @@ void Instance::boot() {
     host_down_ = false;
     agent_ = {};
     agent_.known = disk.state.epoch;
-    link_up_ = false;
-    node_.emplace(settings_of(name_, disk.incarnation), disk.state, disk.load(),
-                  world_.now() + clock_offset_);
-    tell(fact::TunnelsConfigured{{{"main", true}}});
+    link_up_ = knows_peer_ = broken_ = false;
+    alerts_.clear();
+    auto settings = settings_of(name_, disk.incarnation);
+    if (world_.is(Mutant::impatient_shadow)) settings.takeover_delay_unfenced = 1ms;
+    node_.emplace(settings, disk.state, disk.load(), clock());
+    state_ = node_->state();
+    tell(fact::TunnelsConfigured{{{"main", fenced_}}});
     tell(fact::Paired{true});
+    if (world_.is(Mutant::restart_without_asking)) tell(fact::PeerRefused{"it is not there"});
     if (world_.is(Mutant::acknowledge_alone)) {
         core::TakeoverPolicy careless;
         careless.acknowledge_both = false;
@@ -79,10 +94,11 @@ void Instance::crash(bool host_down) {
     disk.crash();
     drop_link();
     // A host that lives closes the connections of its dead process.
-    if (host_down || world_.cut[place_][1 - place_] || !other_->up()) return;
+    if (host_down || world_.cut(place_, 1 - place_) || !other_->up()) return;
     world_.after(world_.random.between(100us, 2ms), [this, life = other_->life_] {
         other_->when_running(life, [this] {
             other_->link_up_ = false;
+            other_->knows_peer_ = true;
             other_->tell(fact::LinkWasLost{"closed"});
         });
     });
@@ -91,14 +107,25 @@ void Instance::crash(bool host_down) {
 void Instance::pause(Duration gap) {
     world_.trace(name_, "is frozen");
     paused_until_ = world_.now() + gap;
-    world_.after(gap, [this, gap, life = life_] {
-        if (life != life_) return;
-        world_.trace(name_, "goes on");
-        tell(fact::LoopWasLate{gap});
-        for (auto& action : std::exchange(inbox_, {})) {
-            if (life == life_) action();
-        }
+    world_.after(gap, [this, gap, life = life_, until = paused_until_] {
+        if (life == life_ && until == paused_until_) wake(gap);
     });
+}
+
+void Instance::go_on() {
+    if (!paused()) return;
+    paused_until_ = world_.now();
+    // How long it was matters little: the core distrusts what it saw in that time.
+    wake(1s);
+}
+
+void Instance::wake(Duration gap) {
+    world_.trace(name_, "goes on");
+    const auto life = life_;
+    tell(fact::LoopWasLate{gap});
+    for (auto& action : std::exchange(inbox_, {})) {
+        if (life == life_) action();
+    }
 }
 
 void Instance::when_running(std::uint64_t life, Action action) {
@@ -111,7 +138,7 @@ void Instance::when_running(std::uint64_t life, Action action) {
 }
 
 void Instance::tick() {
-    world_.after(node_->tick_interval(), [this, life = life_] {
+    world_.after(real(node_->tick_interval()), [this, life = life_] {
         if (life != life_ || !node_) return;
         if (!paused()) tell(fact::Ticked{});
         if (life == life_ && node_) tick();
@@ -132,8 +159,13 @@ void Instance::take_facts() {
         const auto fact = std::move(facts_.front());
         facts_.pop_front();
         const auto life = life_;
-        const auto effects = node_->step(world_.now() + clock_offset_, fact);
+        const auto before = node_->role();
+        const auto effects = node_->step(clock(), fact);
         world_.mix(fact.index() * 64 + effects.size());
+        for (const auto& one : effects) world_.mix(one.index());
+        note_state();
+        const bool promoted = before == core::Role::shadow && node_->role() == core::Role::master;
+        if (promoted && !fenced_) checker_.promoted(*this);
         for (const auto& one : effects) {
             if (life != life_) break;
             carry_out(one);
@@ -142,16 +174,47 @@ void Instance::take_facts() {
     stepping_ = false;
 }
 
+void Instance::note_state() {
+    const auto now = node_->state();
+    if (now == state_) return;
+    world_.count(std::string("state: ") + to_string(state_) + " -> " + to_string(now));
+    world_.trace(name_, std::string(to_string(state_)) + " -> " + to_string(now));
+    state_ = now;
+    if (now == core::State::taking_over) decision_ = {world_.now() - peer_answered_, agent_.up};
+}
+
+/// An fsync failed: the process stops as soon as it knows, and starts again from what is there.
+void Instance::disk_failed() {
+    when_running(life_, [this] {
+        broken_ = true;
+        if (world_.is(Mutant::fsync_error_ignored)) return;
+        checker_.disturbed(place_);
+        world_.count("transition: stop on a disk error");
+        crash(false);
+        world_.after(world_.luck(Fault::fsync_error).between(200ms, 3s), [this, life = life_] {
+            if (life == life_ && !node_) boot();
+        });
+    });
+}
+
+void Instance::request_edit(const fact::EditRequested& request) {
+    when_running(life_, [this, request] {
+        if (disk.full && !world_.is(Mutant::disk_full_acknowledged)) {
+            world_.count("edit: refused, disk full");
+            return on_reply(
+                request.request,
+                {request.request, core::Verdict::refused, "there is no room on the disk", {}});
+        }
+        tell(request);
+    });
+}
+
 // --- effects -------------------------------------------------------------------------------------
 
 void Instance::check_speech(const std::string& bytes) {
     const auto message = core::wire::decode(bytes);
-    if (!message) throw Violation(name_ + " said something that cannot be read");
-    core::Epoch epoch = 0;
-    if (const auto* update = std::get_if<core::wire::Update>(&*message)) epoch = update->epoch;
-    if (const auto* beacon = std::get_if<core::wire::Beacon>(&*message)) epoch = beacon->epoch;
-    if (const auto* report = std::get_if<core::wire::Report>(&*message)) epoch = report->epoch;
-    checker_.acts(*this, epoch);
+    if (!message) throw Violation("S13: " + name_ + " said something that cannot be read");
+    checker_.acts(*this, epoch_of(*message));
 }
 
 void Instance::carry_out(const core::Effect& one) {
@@ -163,128 +226,70 @@ void Instance::carry_out(const core::Effect& one) {
         disk.store(one);
     } else if (const auto* pong = std::get_if<effect::SetPong>(&one)) {
         pong_ = pong->bytes;
-    } else if (const auto* e = std::get_if<effect::Ping>(&one)) {
-        ++messages_;
-        ping(e->ask);
-    } else if (const auto* ask = std::get_if<effect::AskPeer>(&one)) {
-        ++messages_;
-        check_speech(ask->bytes);
-        ask_peer(ask->ask, ask->bytes);
-    } else if (const auto* answer = std::get_if<effect::AnswerPeer>(&one)) {
-        const auto to = to_answer_.extract(answer->id);
-        if (to.empty()) return;
-        world_.datagram(place_, 1 - place_, [this, to = to.mapped(), bytes = answer->bytes] {
-            other_->answered(to.first, to.second, bytes, false);
-        });
-    } else if (const auto* publish = std::get_if<effect::Publish>(&one)) {
-        ++messages_;
-        check_speech(publish->bytes);
-        world_.datagram(place_, 1 - place_, [this, bytes = publish->bytes] {
-            other_->tell(fact::PeerPublished{bytes});
-        });
-    } else if (const auto* claim = std::get_if<effect::Claim>(&one)) {
-        ++messages_;
-        world_.count("transition: claim");
-        carry_out(*claim);
-    } else if (const auto* activate = std::get_if<effect::Activate>(&one)) {
-        ++messages_;
-        checker_.acts(*this, activate->epoch);
-        carry_out(*activate);
-    } else if (const auto* set = std::get_if<effect::SetInSync>(&one)) {
-        ++messages_;
-        world_.count(set->members.size() > 1 ? "transition: shadow added"
-                                             : "transition: shadow dropped");
-        carry_out(*set);
-    } else if (const auto* consent = std::get_if<effect::Consent>(&one)) {
-        ++messages_;
-        carry_out(*consent);
-    } else if (const auto* drain = std::get_if<effect::Drain>(&one)) {
-        world_.count("transition: step down");
-        carry_out(*drain);
     } else if (const auto* reply = std::get_if<effect::Reply>(&one)) {
         world_.trace(name_, "replies to " + std::to_string(reply->request) + ": " +
                                 std::to_string(static_cast<int>(reply->verdict)) + " " +
                                 to_string(reply->revision) + " " + reply->text);
         on_reply(reply->request, *reply);
     } else if (const auto* alert = std::get_if<effect::RaiseAlert>(&one)) {
+        alerts_.insert(alert->id);
         world_.count("alert: " + alert->id);
+    } else if (const auto* clear = std::get_if<effect::ClearAlert>(&one)) {
+        alerts_.erase(clear->id);
     } else if (const auto* explain = std::get_if<effect::Explain>(&one)) {
         world_.trace(name_, explain->text);
     } else if (std::holds_alternative<effect::ApplyDocument>(one)) {
         // The shell configures the tunnels anew, and with them the epoch that they report.
         agent_.known = std::max(agent_.known, node_->epoch());
+    } else if (const auto* drain = std::get_if<effect::Drain>(&one)) {
+        world_.count("transition: step down");
+        carry_out(*drain);
     } else if (std::holds_alternative<effect::Stop>(one)) {
         world_.count("transition: orderly stop");
         crash(false);
         world_.after(world_.random.between(200ms, 3s), [this, life = life_] {
             if (life == life_ && !node_) boot();
         });
+    } else {
+        say(one);
     }
 }
 
-// --- transport -----------------------------------------------------------------------------------
-
-void Instance::refuse_connection() {
-    const bool answers = !other_->up() && !other_->host_down_ && !world_.cut[place_][1 - place_] &&
-                         !world_.cut[1 - place_][place_];
-    if (!answers || world_.now() - refusal_told_ < 1s) return;
-    refusal_told_ = world_.now();
-    world_.count("fault: connection refused");
-    world_.after(world_.random.between(100us, 5ms), [this, life = life_] {
-        when_running(life, [this] { tell(fact::PeerRefused{"connection refused"}); });
-    });
-}
-
-void Instance::ping(core::AskId ask) {
-    asked_.insert(ask);
-    time_out(ask, true);
-    refuse_connection();
-    world_.datagram(place_, 1 - place_, [this, ask, life = life_] {
-        // The transport's own thread answers; it is frozen with its process.
-        other_->when_running(other_->life_, [this, ask, life] {
-            world_.datagram(1 - place_, place_, [this, ask, life, bytes = other_->pong_] {
-                answered(life, ask, bytes, true);
-            });
+/// What leaves the process.
+void Instance::say(const core::Effect& one) {
+    ++messages_;
+    if (broken_) throw Violation("S10: " + name_ + " goes on after an error of its disk");
+    if (const auto* e = std::get_if<effect::Ping>(&one)) {
+        ping(e->ask);
+    } else if (const auto* ask = std::get_if<effect::AskPeer>(&one)) {
+        check_speech(ask->bytes);
+        ask_peer(ask->ask, ask->bytes);
+    } else if (const auto* answer = std::get_if<effect::AnswerPeer>(&one)) {
+        --messages_;  // Counted with the question.
+        const auto to = to_answer_.extract(answer->id);
+        if (to.empty()) return;
+        world_.datagram(place_, 1 - place_, [this, to = to.mapped(), bytes = answer->bytes] {
+            other_->answered(to.first, to.second, bytes, false);
         });
-    });
-}
-
-void Instance::ask_peer(core::AskId ask, const std::string& bytes) {
-    asked_.insert(ask);
-    time_out(ask, false);
-    world_.datagram(place_, 1 - place_,
-                    [this, ask, bytes, life = life_] { other_->be_asked(life, ask, bytes); });
-}
-
-void Instance::be_asked(std::uint64_t asker_life, core::AskId ask, const std::string& bytes) {
-    if (!node_) return;
-    const auto id = ++next_answer_;
-    to_answer_[id] = {asker_life, ask};
-    tell(fact::PeerAsked{id, bytes});
-}
-
-void Instance::time_out(core::AskId ask, bool is_ping) {
-    world_.after(node_->settings().request_timeout, [this, ask, is_ping, life = life_] {
-        if (life != life_ || asked_.erase(ask) == 0) return;
-        if (is_ping) {
-            if (std::exchange(link_up_, false)) tell(fact::LinkWasLost{"silent"});
-            tell(fact::PingFailed{ask});
-        } else {
-            tell(fact::PeerDidNotAnswer{ask});
-        }
-    });
-}
-
-void Instance::answered(std::uint64_t life, core::AskId ask, const std::string& bytes, bool pong) {
-    when_running(life, [this, ask, bytes, pong] {
-        if (asked_.erase(ask) == 0) return;
-        if (!std::exchange(link_up_, true)) tell(fact::LinkCameUp{});
-        if (pong) {
-            tell(fact::Ponged{ask, bytes, 0ns, 1ms});
-        } else {
-            tell(fact::PeerAnswered{ask, bytes});
-        }
-    });
+    } else if (const auto* publish = std::get_if<effect::Publish>(&one)) {
+        check_speech(publish->bytes);
+        remember(false, publish->bytes);
+        world_.datagram(place_, 1 - place_,
+                        [this, bytes = publish->bytes] { other_->published(bytes); });
+    } else if (const auto* claim = std::get_if<effect::Claim>(&one)) {
+        world_.count("transition: claim");
+        carry_out(*claim);
+    } else if (const auto* activate = std::get_if<effect::Activate>(&one)) {
+        checker_.acts(*this, activate->epoch);
+        carry_out(*activate);
+    } else if (const auto* set = std::get_if<effect::SetInSync>(&one)) {
+        world_.count(set->members.size() > 1 ? "transition: shadow added"
+                                             : "transition: shadow dropped");
+        carry_out(*set);
+    } else if (const auto* consent = std::get_if<effect::Consent>(&one)) {
+        world_.count("transition: consent");
+        carry_out(*consent);
+    }
 }
 
 }  // namespace umbra::simulation

@@ -22,19 +22,31 @@ class Instance {
 public:
     using Replies = std::function<void(core::RequestId, const core::effect::Reply&)>;
 
-    Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place);
+    /// Silence after which a pair without an arbiter takes over. The default is for people.
+    static constexpr Duration takeover_delay_unfenced{std::chrono::seconds{2}};
+    /// Silence of the gateway, in leases, that ends a link.
+    static constexpr int leases_until_dead = 3;
+
+    /// @param fenced  The far end of the tunnel is a gateway that arbitrates.
+    Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place, bool fenced);
 
     // --- life
     void boot();
     /// @param host_down  Nobody is left to refuse connections.
     void crash(bool host_down);
     void pause(Duration gap);
+    /// Ends a pause before its time.
+    void go_on();
     /// A fresh disk: another incarnation, unless the mutant hides it. @pre not running
     void wipe();
     void stop() { tell(core::fact::StopRequested{}); }
     void reset_uplink();
 
     void tell(core::Fact fact);
+    /// An editor's request at the door of the shell, which refuses it while there is no room.
+    void request_edit(const core::fact::EditRequested& request);
+    /// Something said long ago arrives once more at the other instance.
+    void replay_old_message();
 
     [[nodiscard]] bool up() const { return node_.has_value(); }
     [[nodiscard]] bool paused() const { return world_.now() < paused_until_; }
@@ -44,6 +56,25 @@ public:
     [[nodiscard]] const core::Node& node() const { return *node_; }
     [[nodiscard]] std::uint64_t messages() const { return messages_; }
     [[nodiscard]] bool serves() const { return agent_.active != 0 && agent_.confirmed; }
+    [[nodiscard]] bool fenced() const { return fenced_; }
+    /// What there was when this shadow last decided to take over.
+    struct Decision {
+        Duration silence{};      ///< Of the peer.
+        bool tunnel_up = false;  ///< A tunnel stood by.
+    };
+    [[nodiscard]] const Decision& decision() const { return decision_; }
+    [[nodiscard]] std::size_t place() const { return place_; }
+    [[nodiscard]] const std::set<std::string, std::less<>>& alerts() const { return alerts_; }
+    /// When the gateway was last heard over the present link.
+    [[nodiscard]] std::optional<Instant> gateway_heard() const;
+    /// Of this life: whether the peer answered, failed to answer or refused, and when it asked this
+    /// instance to take over.
+    [[nodiscard]] bool knows_peer() const { return knows_peer_; }
+    [[nodiscard]] Instant invited() const { return invited_; }
+    [[nodiscard]] std::size_t backlog() const { return inbox_.size() + facts_.size(); }
+    /// The operator of this node is about to force a takeover.
+    void note_force() { forced_ = world_.now(); }
+    [[nodiscard]] Instant forced() const { return forced_; }
 
     void set_other(Instance& other) { other_ = &other; }
     Replies on_reply;
@@ -84,12 +115,21 @@ private:
 
     /// Runs now, or after the pause; never when the process died meanwhile.
     void when_running(std::uint64_t life, Action action);
+    [[nodiscard]] Instant clock() const { return world_.clocks[place_].read(world_.now()); }
+    [[nodiscard]] Duration real(Duration local) const { return world_.clocks[place_].real(local); }
+    void wake(Duration gap);
     void tick();
     void take_facts();
+    void note_state();
+    void disk_failed();
     void carry_out(const core::Effect& effect);
+    void say(const core::Effect& effect);
     void check_speech(const std::string& bytes);
+    void cut_to_beacon(const std::string& bytes);
 
-    // transport, instance.cpp
+    // transport.cpp
+    void remember(bool asked, const std::string& bytes);
+    void published(const std::string& bytes);
     void ping(core::AskId ask);
     void ask_peer(core::AskId ask, const std::string& bytes);
     void be_asked(std::uint64_t asker_life, core::AskId ask, const std::string& bytes);
@@ -97,7 +137,13 @@ private:
     void time_out(core::AskId ask, bool is_ping);
     void refuse_connection();
 
+    // plain_tunnel.cpp
+    void watch_far_end();
+    void activate_plain(core::Epoch epoch);
+
     // agent, agent.cpp
+    void hear_view(const gateway::RegisterView& view);
+    [[nodiscard]] bool deaf_to(const gateway::RegisterView& view) const;
     void dial();
     void heartbeat();
     void drop_link();
@@ -125,7 +171,7 @@ private:
     Instance* other_ = nullptr;
     const std::size_t place_;
     const std::string name_;
-    const Duration clock_offset_;
+    const bool fenced_;
 
     std::optional<core::Node> node_;
     std::uint64_t life_;  ///< Grows with every start and end; odd and even keep the two apart.
@@ -135,12 +181,23 @@ private:
     std::vector<Action> inbox_;
     std::deque<core::Fact> facts_;
     bool stepping_ = false;
+    core::State state_{};
+    std::set<std::string, std::less<>> alerts_;
+    bool broken_ = false;  ///< The process knows that an fsync failed.
     std::string pong_;
     std::set<core::AskId> asked_;
     std::map<std::uint64_t, std::pair<std::uint64_t, core::AskId>> to_answer_;
     std::uint64_t next_answer_ = 0;
     Instant refusal_told_{};
     bool link_up_ = false;
+    bool knows_peer_ = false;
+    Instant peer_answered_{}, invited_{}, forced_{};
+    Decision decision_;
+    struct Said {
+        bool asked;
+        std::string bytes;
+    };
+    std::deque<Said> said_;
     std::uint64_t messages_ = 0;
     Agent agent_;
     std::uint64_t next_ask_ = 0;

@@ -10,6 +10,10 @@ namespace umbra::simulation {
 class Random {
 public:
     explicit Random(std::uint64_t seed) : state_(seed) {}
+    /// Another stream of the same seed.
+    Random(std::uint64_t seed, std::uint64_t stream) : state_(seed) {
+        state_ = next() ^ (stream + 1) * 0xd1342543de82ef95ULL;
+    }
 
     std::uint64_t next() {
         state_ += 0x9e3779b97f4a7c15ULL;

@@ -4,15 +4,16 @@
 #include "gateway.hpp"
 #include "instance.hpp"
 
+#include <array>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace umbra::simulation {
 
-/// A pair, its gateway, its clients, its operators and its bad luck; first chaos, then healing.
+/// A pair, its gateway, its clients, its operators and its bad luck; first chaos, then healing,
+/// then a question whose answer is known (`Epilogue`).
 class Simulation {
 public:
     explicit Simulation(const Options& options);
@@ -21,65 +22,79 @@ public:
     [[nodiscard]] const World& world() const { return world_; }
 
 private:
-    enum class Fault : std::uint8_t {
-        kill,
-        power_loss,
-        freeze,
-        gateway_crash,
-        gateway_freeze,
-        peer_cut,
-        peer_cut_one_way,
-        uplink_cut,
-        uplink_cut_one_way,
-        uplink_reset,
-        wipe,
-        record_loss,
-        switch_roles,
-        force,
-        maintenance,
-        disconnect,
-        stop,
-        count,
-    };
-    struct Request {
-        std::string op;
-        std::optional<core::Revision> base;
+    /// What is asked of the healed pair.
+    enum class Epilogue : std::uint8_t {
+        none,
+        one_survives,  ///< L4: one dies for good.
+        nobody_may,    ///< L6: the only one in sync loses its disk.
+        starts_alone,  ///< L7: both were down, one comes back.
     };
 
-    void choose_faults();
-    void inject();
-    void strike(Fault fault);
-    void take_down(Instance& instance, bool host_down, bool wipe);
-    void cut(std::size_t a, std::size_t b, bool both);
-    [[nodiscard]] bool may_lose_disk(const Instance& instance) const;
-    Instance& any() { return world_.random.chance(500) ? alpha_ : beta_; }
-    core::RequestId request() { return ++last_request_; }
-
-    void serve_clients();
+    // simulation.cpp
+    void run_until(Instant until) {
+        world_.run_until(until, [this] { checker_.look(); });
+    }
+    void run_for(Duration time) { run_until(world_.now() + time); }
     void note_disturbances();
-    void edit();
-    void submit(Instance& instance, const std::string& op, bool on_revision);
-    void on_reply(Instance& instance, core::RequestId id, const core::effect::Reply& reply);
+    void check_messages() const;
+    void check_calm() const;
 
-    void heal();
+    // bad_luck.cpp
+    void choose_faults();
+    void choose_rates();
+    void inject(Fault fault);
+    void strike(Fault fault);
+    void strike_link(Fault fault);
+    void strike_process(Fault fault);
+    void strike_disk(Fault fault);
+    void take_down(Instance& instance, Fault fault, bool host_down, bool wipe);
+    void cut(std::size_t a, std::size_t b, Duration time);
+    [[nodiscard]] bool may_lose_disk(const Instance& instance) const;
+
+    // people.cpp
+    void order(Fault fault);
+    void serve_clients();
+    void edit();
+    void submit(Instance& instance, const std::string& op, std::optional<core::Revision> base);
+    [[nodiscard]] std::optional<core::Revision> some_base(const Instance& instance);
+    void on_reply(Instance& instance, core::RequestId id, const core::effect::Reply& reply);
     void help();
     void take_back_orders();
-    void check_liveness();
+    core::RequestId request() { return ++last_request_; }
+
+    // healing.cpp
+    void heal();
+    void settle();
+    void expect_edit(Instance& master, Duration limit);
+    void play_epilogue();
+    void one_survives();
+    void nobody_may();
+    void starts_alone();
+    void await_active(Instance& instance, Duration limit, const std::string& rule);
+    [[nodiscard]] Instance* active_master() const;
     [[nodiscard]] std::string unrest() const;
-    void check_messages() const;
+    [[nodiscard]] std::string unrest_of_gateway(const Instance& master,
+                                                const Instance& shadow) const;
+
+    Instance& any(Random& random) { return random.chance(500) ? alpha_ : beta_; }
+    Instance& other(const Instance& instance) { return &instance == &alpha_ ? beta_ : alpha_; }
 
     const Options options_;
     World world_;
+    const bool fenced_;
+    const Epilogue epilogue_;
     std::array<Instance*, 2> instances_{};
     Checker checker_;
     Gateway gateway_;
     Instance alpha_, beta_;
     bool chaos_ = true;
-    std::vector<Fault> faults_;
-    std::map<core::RequestId, Request> requests_;
+    std::array<Duration, fault_count> mean_interval_{};
+    std::map<core::RequestId, Checker::Edit> requests_;
     core::RequestId last_request_ = 0;
+    std::map<std::string, std::uint64_t> attempts_of_;
     std::vector<std::string> ops_;  ///< Asked for and not acknowledged yet.
     std::vector<std::string> done_;
+    std::vector<core::Revision> bases_;  ///< What editors saw lately.
     std::uint64_t last_op_ = 0;
     std::uint64_t attempts_ = 0;
     bool help_is_due_ = false;  ///< What happened can leave the pair to an operator.

@@ -24,7 +24,7 @@ public:
     void flush() {
         for (std::size_t side : {0U, 1U}) {
             const bool blocked =
-                side == 0 ? world_.cut[node][gateway_place] : world_.cut[gateway_place][node];
+                side == 0 ? world_.cut(node, gateway_place) : world_.cut(gateway_place, node);
             if (blocked) continue;
             for (auto& action : std::exchange(held_[side], {})) {
                 if (side == 0 && world_.gateway_life != born_in_) break;
@@ -38,6 +38,7 @@ public:
     std::string incarnation;   ///< Of its disk.
     bool open_at_node = true, open_at_gateway = true;
     Instant heard_at_node{}, heard_at_gateway{};
+    Instant stamp_of_gateway{};  ///< `heard_at_gateway` on the clock of the register.
 
 private:
     void send(std::size_t from, std::size_t to, std::size_t side, Action action) {
@@ -46,7 +47,7 @@ private:
         world_.after(last - world_.now(), [self = shared_from_this(), from, to, side,
                                            run = std::move(action)]() mutable {
             if (to == gateway_place && self->world_.gateway_life != self->born_in_) return;
-            if (self->world_.cut[from][to] || !self->held_[side].empty()) {
+            if (self->world_.cut(from, to) || !self->held_[side].empty()) {
                 self->held_[side].push_back(std::move(run));
             } else {
                 run();
