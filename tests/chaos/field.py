@@ -23,11 +23,12 @@ AGENTS_PORT, CLIENT_PORT, PUBLISH, RESPOND, BACKEND_PORT = 7443, 9000, 7401, 740
 DISK = "24m"  # Size of each data_dir; small, so that filling it is quick.
 HERE = pathlib.Path(__file__).resolve().parent
 
-# What a cut does with a packet that arrives. `silent` lets a connection be made and swallows what
+# What a cut does with a packet that arrives. Resets pass a refusal: otherwise those that the other
+# side sends for a refusal in both directions would be swallowed here. `silent` lets a connection be made and swallows what
 # is said on it: packets without data are at most 60 bytes, a SYN with its options included.
 DROPS = {
     "cut": "drop",
-    "refuse": "reject with tcp reset",
+    "refuse": "tcp flags & rst == 0x0 reject with tcp reset",
     "loss": "numgen random mod 100 < 30 drop",
     "silent": "ip length > 60 drop",
 }
@@ -167,7 +168,7 @@ options = {{ address = "127.0.0.1:{BACKEND_PORT}" }}
     def _filter(self, host):
         lines = ["flush ruleset"]
         rules = [
-            f"ip saddr {ADDRESS[sender]} {'ip protocol tcp ' if how == 'refuse' else ''}{DROPS[how]}"
+            f"ip saddr {ADDRESS[sender]} {DROPS[how]}"
             for (receiver, sender), how in self.drops.items()
             if receiver == host
         ]
