@@ -5,6 +5,7 @@ its start and its answer, so it may be answered by whoever was granted in that t
 processes are the same here, and a grant is logged when its answer leaves.
 """
 
+import bisect
 import collections
 import statistics
 
@@ -29,6 +30,21 @@ def intervals(events):
     grants = sorted(of(events, "grant"), key=lambda g: (g["t"], g["epoch"]))
     ends = [grant["t"] for grant in grants[1:]] + [float("inf")]
     return [(g["epoch"], g["node"], g["t"], end) for g, end in zip(grants, ends)]
+
+
+class Granted:
+    """When each instance held a grant. A long run has a million questions, so each is a search."""
+
+    def __init__(self, events):
+        self.starts, self.ends = collections.defaultdict(list), collections.defaultdict(list)
+        for _, node, start, end in intervals(events):
+            self.starts[node].append(start - SLACK)
+            self.ends[node].append(end + SLACK)
+
+    def had(self, node, start, end):
+        """Was it granted at any time between the two?"""
+        last = bisect.bisect_right(self.starts[node], end) - 1
+        return last >= 0 and self.ends[node][last] >= start
 
 
 def check_traffic(events):
@@ -62,11 +78,7 @@ def check_grants(events):
 
 def check_active(events):
     """Only the holder of an epoch is routed to, and nobody answers for an epoch that is over."""
-    found, spans = [], intervals(events)
-
-    def had(node, start, end):
-        return any(n == node and a - SLACK <= end and start <= b + SLACK for _, n, a, b in spans)
-
+    found, had = [], Granted(events).had
     asked = {request["n"]: request["t"] for request in of(events, "request")}
     for request in of(events, "request"):
         if request["node"] and not had(request["node"], request["t"], request["end"]):
@@ -184,8 +196,12 @@ def check_entries(events):
 def check_edits(events):
     """Acknowledged edits survive, refused ones never were, and the order is that of real time."""
     found, reads = [], of(events, "entries")
-    last = {node: read for read in reads for node in [read["node"]]}
     everything = {op: revision for read in reads for revision, op in read["entries"] if op}
+    looks = {}  # {node: ([time], [set of what is there])}
+    for read in reads:
+        times, contents = looks.setdefault(read["node"], ([], []))
+        times.append(read["t"])
+        contents.append({tuple(entry) for entry in read["entries"]})
     acknowledged = []
     for op in ops(events):
         if op.refused and op.name in everything:
@@ -195,15 +211,12 @@ def check_edits(events):
         acknowledged.append(op)
         if len(op.revisions) > 1:
             found.append(f"edits: {op.name} was acknowledged as {' and '.join(sorted(op.revisions))}")
-        seen = set()
-        for read in reads:
-            if read["t"] < op.end or read["node"] in seen:
-                continue
-            seen.add(read["node"])  # The first look after it; check_entries watches the rest.
-            if [op.revision, op.name] not in read["entries"]:
-                found.append(f"edits: {op.name} was acknowledged as {op.revision} by {op.tries[0]['at']} at {op.end:.3f} and is lost on {read['node']} {place(read)}")
-        if reads and seen != set(last):
-            found.append(f"edits: {op.name} was acknowledged at {op.end:.3f} and nobody looked afterwards")
+        for node, (times, contents) in looks.items():
+            first = bisect.bisect_left(times, op.end)  # check_entries watches what comes after it.
+            if first == len(times):
+                found.append(f"edits: {op.name} was acknowledged at {op.end:.3f} and nobody looked at {node} afterwards")
+            elif (op.revision, op.name) not in contents[first]:
+                found.append(f"edits: {op.name} was acknowledged as {op.revision} by {op.tries[0]['at']} at {op.end:.3f} and is lost on {node} at {times[first]:.3f}")
     # Walk by invocation; the highest revision acknowledged before it has to be lower.
     by_end = sorted(acknowledged, key=lambda op: op.end)
     at, high = 0, (0, 0)
@@ -219,14 +232,14 @@ def check_edits(events):
 def check_steady(events):
     """Faults that leave the holder and its link alone change no role (B2)."""
     found = []
-    stalls = of(events, "stall")
+    stalls, grants = of(events, "stall"), of(events, "grant")
     for fault in of(events, "fault"):
         if not fault["steady"]:
             continue
         end = fault["settled"] or fault["healed"]
         if any(s["length"] >= STALL and fault["t"] <= s["t"] <= end + s["length"] for s in stalls):
             continue  # Nobody was heard while the machine was away.
-        for grant in of(events, "grant"):
+        for grant in grants:
             if fault["t"] <= grant["t"] <= end:
                 found.append(f"steady: {fault['name']} (fault {fault['number']}) led to epoch {grant['epoch']} for {grant['node']} {place(grant)}")
     return found
@@ -264,12 +277,15 @@ def check(events):
     return found
 
 
-def outage(events, fault):
+def answered(events):
+    return sorted(r["end"] for r in of(events, "request") if r["node"])
+
+
+def outage(ends, fault):
     """The longest time without an answer from the beginning of a fault until all had settled."""
     end = fault["settled"] or fault["healed"]
-    ends = sorted(r["end"] for r in of(events, "request") if r["node"])
-    before = max((t for t in ends if t <= fault["t"]), default=fault["t"])
-    within = [before, *(t for t in ends if fault["t"] < t <= end)]
+    first = bisect.bisect_right(ends, fault["t"])
+    within = [ends[first - 1] if first else fault["t"], *ends[first : bisect.bisect_right(ends, end)]]
     return max((b - a for a, b in zip(within, within[1:])), default=end - fault["t"])
 
 
@@ -284,9 +300,9 @@ def figures(events):
         + ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())),
         f"{'fault':<48} {'times':>5} {'outage median':>14} {'max s':>7} {'recovery max s':>15}",
     ]
-    kinds = collections.defaultdict(list)
+    kinds, ends = collections.defaultdict(list), answered(events)
     for fault in of(events, "fault"):
-        kinds[fault["name"]].append((outage(events, fault), (fault["settled"] or float("inf")) - fault["healed"]))
+        kinds[fault["name"]].append((outage(ends, fault), (fault["settled"] or float("inf")) - fault["healed"]))
     for name, some in sorted(kinds.items()):
         out = [o for o, _ in some]
         lines.append(f"{name:<48} {len(some):5} {statistics.median(out):14.3f} {max(out):7.3f} {max(r for _, r in some):15.2f}")
