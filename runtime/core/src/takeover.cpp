@@ -21,11 +21,18 @@ void Node::consider_takeover() {
         return;
     }
     const auto silent = watch_.silent_for(now_);
+    if (!silent) clear_alert("not-eligible");
     if (paused() || persistent_.yielded || !silent || *silent < silence_limit()) return;
     if (!was_in_sync_) {
         standing_ =
             "not taking over: there is no gateway that can arbitrate, and this instance was "
             "not in sync with a master since it started";
+        alert("not-eligible", true, standing_);
+        return;
+    }
+    if (!tunnels_.empty() && !any_tunnel(TunnelState::standby)) {
+        // The far ends may be out of reach for this instance only, and the master serve them.
+        standing_ = "not taking over: no tunnel could be opened";
         alert("not-eligible", true, standing_);
         return;
     }

@@ -386,6 +386,7 @@ TEST(NodeRoles, WithoutAGatewayAMasterThatWasReplacedBecomesShadow) {
 TEST(NodeRoles, WithoutAGatewayAShadowWaitsLongerAndOnlyWhenItWasInSync) {
     Bench shadow = shadow_in_sync();
     shadow.tell(fact::TunnelsConfigured{{{"plain", false}}});
+    shadow.tell(fact::TunnelChanged{"plain", TunnelState::standby});
     shadow.miss_ping();
     shadow.wait(9900ms);
     EXPECT_EQ(shadow.node().role(), Role::shadow);
@@ -397,6 +398,19 @@ TEST(NodeRoles, WithoutAGatewayAShadowWaitsLongerAndOnlyWhenItWasInSync) {
     fresh.miss_ping();
     fresh.wait(20s);
     EXPECT_EQ(fresh.node().role(), Role::shadow);
+}
+
+TEST(NodeRoles, WithoutAGatewayAShadowThatCanOpenNoTunnelStaysShadow) {
+    Bench shadow = shadow_in_sync();
+    shadow.tell(fact::TunnelsConfigured{{{"plain", false}}});
+    shadow.tell(fact::TunnelChanged{"plain", TunnelState::connecting});
+    shadow.miss_ping();
+    shadow.wait(20s);
+    EXPECT_EQ(shadow.node().role(), Role::shadow);
+    EXPECT_EQ(shadow.node().peer(shadow.now).detail, "not taking over: no tunnel could be opened");
+    shadow.tell(fact::TunnelChanged{"plain", TunnelState::standby});
+    shadow.wait(200ms);
+    EXPECT_EQ(shadow.node().role(), Role::master);
 }
 
 TEST(NodeRoles, EqualFactsGiveEqualStates) {
