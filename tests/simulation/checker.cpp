@@ -18,7 +18,6 @@ constexpr Duration both_heard_at_most = 700ms;
 constexpr Duration heard_means = 400ms;
 /// An order to take over, of an operator or of the master, counts for that long.
 constexpr Duration order_counts = 6s;
-constexpr bool p9 = false;
 /// Facts that wait for a process; more than that is traffic that feeds itself.
 constexpr std::size_t backlog_max = 5000;
 
@@ -100,7 +99,7 @@ void Checker::promoted(const Instance& instance) {
         throw Violation("P8: " + instance.name() + " decided to take over " + seconds(silence) +
                         " after its peer answered");
     }
-    if (p9 && !tunnel_up) {
+    if (!tunnel_up) {
         throw Violation("P9: " + instance.name() + " took over and could open no tunnel");
     }
 }

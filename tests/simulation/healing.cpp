@@ -35,6 +35,8 @@ void Simulation::heal() {
         instance->disk.full = false;
         if (!instance->up()) instance->boot();
         instance->go_on();
+        // Ends the damping too, so that the bounds below are those of a pair that was calm.
+        instance->tell(core::fact::PauseRequested{request(), false});
     }
 }
 
@@ -116,10 +118,7 @@ void Simulation::settle() {
         }
         if (why.empty() || !help_is_due_ || world_.now() < next_help) continue;
         next_help = world_.now() + help_interval;
-        const bool said = !alpha_.alerts().empty() || !beta_.alerts().empty();
-        // Without an arbiter whom an operator made shadow waits for an operator.
-        if (fenced_ && !active && !said)
-            throw Violation("L6: nobody is active and no alert says why");
+        expect_alert();
         help();
     }
     const auto most = grants_limit + (help_is_due_ ? 6 : 0);
@@ -133,6 +132,18 @@ void Simulation::settle() {
     if (checker_.grants() != settled) throw Violation("L5: the role moved in a healthy pair");
     for (const auto* instance : instances_) checker_.holds_everything(*instance);
     if (!fenced_) checker_.nothing_vanished();
+}
+
+/// L6: while nobody is active and nobody may be, somebody says so. Without an arbiter whom an
+/// operator made shadow waits for an operator.
+void Simulation::expect_alert() const {
+    if (!fenced_ || active_master() != nullptr) return;
+    const auto& record = gateway_.record();
+    for (const auto* instance : instances_) {
+        const bool counts = record.in_sync.contains({instance->name(), instance->incarnation()});
+        if (!instance->alerts().empty() || (counts && !record.holder.node.empty())) return;
+    }
+    throw Violation("L6: nobody is active and no alert says why");
 }
 
 /// L3: an edit is acknowledged in time.

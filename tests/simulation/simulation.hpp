@@ -65,6 +65,7 @@ private:
     // healing.cpp
     void heal();
     void settle();
+    void expect_alert() const;
     void expect_edit(Instance& master, Duration limit);
     void play_epilogue();
     void one_survives();
