@@ -69,7 +69,10 @@ def check_grants(events):
     found, last = [], 0
     for grant in of(events, "grant"):
         if grant["epoch"] <= last:
-            found.append(f"grants: epoch {grant['epoch']} was granted to {grant['node']} {place(grant)} after {last}")
+            found.append(
+                f"grants: epoch {grant['epoch']} was granted to {grant['node']} {place(grant)} "
+                f"after {last}"
+            )
         last = max(last, grant["epoch"])
     if not of(events, "grant"):
         found.append("grants: there was none")
@@ -82,16 +85,28 @@ def check_active(events):
     asked = {request["n"]: request["t"] for request in of(events, "request")}
     for request in of(events, "request"):
         if request["node"] and not had(request["node"], request["t"], request["end"]):
-            found.append(f"active: request {request['n']} {place(request)} was answered by {request['node']}, which was not granted then")
+            found.append(
+                f"active: request {request['n']} {place(request)} was answered by "
+                f"{request['node']}, which was not granted then"
+            )
     for served in of(events, "served"):
         start = asked.get(served["n"], served["t"])
         if not had(served["node"], start, served["t"]):
-            found.append(f"active: {served['node']} served request {served['n']} {place(served)} without a grant")
+            found.append(
+                f"active: {served['node']} served request {served['n']} {place(served)} without a "
+                "grant"
+            )
         elif not had(served["node"], served["t"] - LATE, served["t"]):
-            found.append(f"active: {served['node']} served request {served['n']} {place(served)}, long after it was fenced")
+            found.append(
+                f"active: {served['node']} served request {served['n']} {place(served)}, long "
+                "after it was fenced"
+            )
     for sample in of(events, "sample"):
         if sample["node"] == "gateway" and sample.get("active") and sample["active"] != sample["holder"]:
-            found.append(f"active: the gateway routes to {sample['active']} while {sample['holder']} holds epoch {sample['epoch']} {place(sample)}")
+            found.append(
+                f"active: the gateway routes to {sample['active']} while {sample['holder']} holds "
+                f"epoch {sample['epoch']} {place(sample)}"
+            )
     return found
 
 
@@ -106,16 +121,27 @@ def check_claims(events):
         if epoch is None:
             continue
         if epoch < last[node]:
-            found.append(f"claims: {node} went back from epoch {last[node]} to {epoch} {place(sample)}")
+            found.append(
+                f"claims: {node} went back from epoch {last[node]} to {epoch} {place(sample)}"
+            )
         last[node] = max(last[node], epoch)
         if node == "gateway":
             if epoch and sample["holder"] != holders.get(epoch, sample["holder"]):
-                found.append(f"claims: the gateway names {sample['holder']} for epoch {epoch} {place(sample)}, granted to {holders[epoch]}")
+                found.append(
+                    f"claims: the gateway names {sample['holder']} for epoch {epoch} "
+                    f"{place(sample)}, granted to {holders[epoch]}"
+                )
         elif sample["role"] == "master" and sample["tunnel"] == "active":
             if holders.get(epoch) != node:
-                found.append(f"claims: {node} calls itself active in epoch {epoch} {place(sample)}, which was granted to {holders.get(epoch)}")
+                found.append(
+                    f"claims: {node} calls itself active in epoch {epoch} {place(sample)}, which "
+                    f"was granted to {holders.get(epoch)}"
+                )
             elif sample.get("end", sample["t"]) < since[epoch] - SLACK:
-                found.append(f"claims: {node} calls itself active in epoch {epoch} {place(sample)}, before it was granted")
+                found.append(
+                    f"claims: {node} calls itself active in epoch {epoch} {place(sample)}, before "
+                    "it was granted"
+                )
     return found
 
 
@@ -126,14 +152,19 @@ def check_answers(events):
         served[event["n"]].append(event["node"])
     for number, nodes in served.items():
         if len(nodes) > 1:
-            found.append(f"answers: request {number} was served {len(nodes)} times: {', '.join(nodes)}")
+            found.append(
+                f"answers: request {number} was served {len(nodes)} times: {', '.join(nodes)}"
+            )
     seen = set()
     for request in of(events, "request"):
         if request["n"] in seen:
             found.append(f"answers: request {request['n']} has two answers")
         seen.add(request["n"])
         if request["node"] and request["node"] not in served[request["n"]]:
-            found.append(f"answers: request {request['n']} was answered by {request['node']}, which was not asked")
+            found.append(
+                f"answers: request {request['n']} was answered by {request['node']}, which was "
+                "not asked"
+            )
     return found
 
 
@@ -170,14 +201,19 @@ def check_entries(events):
     for one, other in zip(reads, reads[1:]):
         if one["look"] == other["look"] and one["entries"] != other["entries"]:
             differ = sorted({tuple(e) for e in one["entries"]} ^ {tuple(e) for e in other["entries"]}, key=str)[:3]
-            found.append(f"entries: {one['node']} and {other['node']} differ {place(one)}: {differ}")
+            found.append(
+                f"entries: {one['node']} and {other['node']} differ {place(one)}: {differ}"
+            )
     if not any(read.get("final") for read in reads):
         found.append("entries: the final history of the configuration was not read")
     for read in reads:
         names = [op for _, op in read["entries"] if op]
         for op, count in collections.Counter(names).items():
             if count > 1:
-                found.append(f"entries: {op} is {count} times in the history of {read['node']} {place(read)}")
+                found.append(
+                    f"entries: {op} is {count} times in the history of {read['node']} "
+                    f"{place(read)}"
+                )
         order = [number(revision) for revision, _ in read["entries"]]
         if order != sorted(set(order)):
             found.append(f"entries: the history of {read['node']} {place(read)} is not in order")
@@ -186,9 +222,15 @@ def check_entries(events):
         first = order[0] if order else (0, 0)
         for revision, op in before.items():
             if number(revision) >= first and now.get(revision, "nothing") != op:
-                found.append(f"entries: revision {revision} was {op} and is {now.get(revision, 'nothing')} on {read['node']} {place(read)}")
+                found.append(
+                    f"entries: revision {revision} was {op} and is {now.get(revision, 'nothing')} "
+                    f"on {read['node']} {place(read)}"
+                )
         if before and order and order[0] > number(next(reversed(before))):
-            found.append(f"entries: the history of {read['node']} {place(read)} has a hole before {read['entries'][0][0]}")
+            found.append(
+                f"entries: the history of {read['node']} {place(read)} has a hole before "
+                f"{read['entries'][0][0]}"
+            )
         before = now
     return found
 
@@ -210,13 +252,21 @@ def check_edits(events):
             continue
         acknowledged.append(op)
         if len(op.revisions) > 1:
-            found.append(f"edits: {op.name} was acknowledged as {' and '.join(sorted(op.revisions))}")
+            found.append(
+                f"edits: {op.name} was acknowledged as {' and '.join(sorted(op.revisions))}"
+            )
         for node, (times, contents) in looks.items():
             first = bisect.bisect_left(times, op.end)  # check_entries watches what comes after it.
             if first == len(times):
-                found.append(f"edits: {op.name} was acknowledged at {op.end:.3f} and nobody looked at {node} afterwards")
+                found.append(
+                    f"edits: {op.name} was acknowledged at {op.end:.3f} and nobody looked at "
+                    f"{node} afterwards"
+                )
             elif (op.revision, op.name) not in contents[first]:
-                found.append(f"edits: {op.name} was acknowledged as {op.revision} by {op.tries[0]['at']} at {op.end:.3f} and is lost on {node} at {times[first]:.3f}")
+                found.append(
+                    f"edits: {op.name} was acknowledged as {op.revision} by {op.tries[0]['at']} "
+                    f"at {op.end:.3f} and is lost on {node} at {times[first]:.3f}"
+                )
     # Walk by invocation; the highest revision acknowledged before it has to be lower.
     by_end = sorted(acknowledged, key=lambda op: op.end)
     at, high = 0, (0, 0)
@@ -225,7 +275,10 @@ def check_edits(events):
             high = max(high, number(by_end[at].revision))
             at += 1
         if number(op.revision) <= high:
-            found.append(f"edits: {op.name} is {op.revision}, but {high[0]}.{high[1]} was acknowledged before it was asked for")
+            found.append(
+                f"edits: {op.name} is {op.revision}, but {high[0]}.{high[1]} was acknowledged "
+                "before it was asked for"
+            )
     return found
 
 
@@ -241,7 +294,10 @@ def check_steady(events):
             continue  # Nobody was heard while the machine was away.
         for grant in grants:
             if fault["t"] <= grant["t"] <= end:
-                found.append(f"steady: {fault['name']} (fault {fault['number']}) led to epoch {grant['epoch']} for {grant['node']} {place(grant)}")
+                found.append(
+                    f"steady: {fault['name']} (fault {fault['number']}) led to epoch "
+                    f"{grant['epoch']} for {grant['node']} {place(grant)}"
+                )
     return found
 
 
