@@ -53,7 +53,8 @@ void Instance::ask_gateway(Kind kind, core::AskId core_ask, core::Epoch epoch,
     // was sent later over another.
     if (world_.has(Fault::late_request) && world_.luck(Fault::late_request).chance(150)) {
         world_.after(world_.luck(Fault::late_request).between(5ms, 3s), [this, send, life = life_] {
-            if (life != life_ || !agent_.up || !agent_.link) return;
+            const bool gone = life != life_ || !agent_.up || !agent_.link;
+            if (gone || !world_.has(Fault::late_request)) return;
             world_.count("fault: request arrived late once more");
             send(agent_.link);
         });
