@@ -134,7 +134,11 @@ void Checker::granting(const Granting& grant) {
     ++grants_;
     // After the loss of the record only an operator may prefer a node to the last master.
     const bool blind = before.epoch != 0 && before.holder.node.empty();
-    if (blind && reason == gateway::ClaimReason::forced) operator_gave_up_edits();
+    if (blind && reason == gateway::ClaimReason::forced) {
+        operator_gave_up_edits();
+        // The one before may acknowledge alone until it hears of it: that is given up as well.
+        given_up_below_ = after.epoch;
+    }
     if (before.epoch == 0 || before.holder.node.empty()) return;
     const auto& to = *instances_[place_of(after.holder.node)];
     if (!before.in_sync.contains(after.holder)) {
@@ -188,7 +192,7 @@ void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revis
                            const gateway::Record& record) {
     const bool repeated = !done_.insert(edit.op).second;
     if (repeated) world_.count("transition: repeated edit recognised");
-    if (!fenced_) return;
+    if (!fenced_ || master.node().serving() < given_up_below_) return;
     const auto& op = edit.op;
     const auto hash = hashes_.find(revision);
     if (hash == hashes_.end()) {

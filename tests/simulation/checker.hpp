@@ -91,6 +91,7 @@ private:
     core::Epoch routed_ = 0;
     std::map<core::Epoch, std::string> server_;
     core::Epoch granted_ = 0;
+    core::Epoch given_up_below_ = 0;
     std::map<core::Revision, core::Hash> hashes_;
     std::map<std::uint64_t, Acknowledged> acknowledged_;
     std::set<std::string> done_;
