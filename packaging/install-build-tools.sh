@@ -10,7 +10,7 @@ for option in "$@"; do
     case "$option" in
         # nftables, strace, iproute2: tests/chaos cuts links and breaks fsync in its own namespaces.
         --tests) packages+=(python3 libgtest-dev libgmock-dev libbenchmark-dev clang-format curl openssl util-linux
-            dpkg-dev file binutils iproute2 nftables strace etcd-server etcd-client) ;;
+            dpkg-dev file binutils iproute2 mount nftables strace etcd-server etcd-client) ;;
         --demo) packages+=(python3 curl) ;;
         *) echo "install-build-tools.sh: unknown argument '$option'" >&2; exit 2 ;;
     esac

@@ -76,9 +76,8 @@ def measure(options, name):
     if place == "local":
         with measures.Local(options, **settings).up() as pair:
             return act(pair, options)
-    with tempfile.TemporaryDirectory(prefix="umbra-bench-", ignore_cleanup_errors=True) as directory:
-        with measures.Hosts(options, directory, **settings).up() as pair:
-            return act(pair, options)
+    with measures.Hosts(options, os.environ[INSIDE], **settings).up() as pair:
+        return act(pair, options)
 
 
 def main():
@@ -96,8 +95,10 @@ def main():
             print(f"{name:<15} left out: {reason}")
             return 1
         arguments = ["--build", options.build, "--measure", name, "--runs", str(options.runs), "--rate", str(options.rate)]
-        subprocess.run([*unshare(), sys.executable, "-B", __file__, *arguments],
-                       env={**os.environ, INSIDE: "1"}, check=True)  # fmt: skip
+        # Made and removed out here: inside, the disks of the hosts are mounted below it.
+        with tempfile.TemporaryDirectory(prefix="umbra-bench-") as directory:
+            subprocess.run([*unshare(), sys.executable, "-B", __file__, *arguments],
+                           env={**os.environ, INSIDE: directory}, check=True)  # fmt: skip
     return 0
 
 
