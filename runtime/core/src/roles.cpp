@@ -69,6 +69,11 @@ std::string Node::limit_text() const {
 /// there is one, else the peer.
 void Node::start_as_master() {
     if (role() != Role::master || claim_ || grant_ || handover_ || stopping_) return;
+    // A shadow that was master for a moment followed a higher epoch and would be declined for ever.
+    const bool outnumbered = serving_ != 0 && arbiter() == nullptr && peer_pong_ &&
+                             !watch_.suspected() && peer_pong_->role == Role::shadow &&
+                             peer_pong_->epoch > epoch();
+    if (outnumbered) return grant_oneself(peer_name() + " has seen a higher epoch and is shadow");
     if (serving_ != 0 && (arbitrated_ || arbiter() == nullptr)) return;
     if (!tunnels_known_ || now_ < next_claim_) return;
     if (const Tunnel* tunnel = arbiter()) {

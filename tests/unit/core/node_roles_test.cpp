@@ -383,6 +383,16 @@ TEST(NodeRoles, WithoutAGatewayAMasterThatWasReplacedBecomesShadow) {
     EXPECT_EQ(master.node().role(), Role::shadow);
 }
 
+TEST(NodeRoles, WithoutAGatewayAMasterRisesAboveTheEpochThatItsShadowHasSeen) {
+    Bench master("alpha", Role::master);
+    master.tell(fact::TunnelsConfigured{{{"plain", false}}});
+    master.tell(fact::Paired{true});
+    master.pong({"beta", "beta-disk", "1", Role::shadow, 0, false, {}});
+    ASSERT_EQ(master.node().serving(), 1u);
+    master.pong({"beta", "beta-disk", "1", Role::shadow, 2, false, {}});
+    EXPECT_EQ(master.node().serving(), 3u) << "else it declines that shadow for ever";
+}
+
 TEST(NodeRoles, WithoutAGatewayAShadowWaitsLongerAndOnlyWhenItWasInSync) {
     Bench shadow = shadow_in_sync();
     shadow.tell(fact::TunnelsConfigured{{{"plain", false}}});
