@@ -19,8 +19,8 @@ add_test(NAME simulation.mutants
          COMMAND umbra_simulation --mutants --seeds ${umbra_simulation_mutant_seeds})
 # Replaying, shrinking and the exit status of a life that breaks a rule.
 add_test(NAME simulation.failure
-         COMMAND umbra_simulation --seed 8 --mutant lease_ignored --shrink)
+         COMMAND umbra_simulation --seed 3 --mutant epoch_not_persisted --shrink)
 set_tests_properties(simulation.failure PROPERTIES
-    PASS_REGULAR_EXPRESSION "needed: .*replay with: umbra_simulation --seed 8 --mutant lease_ignored --without ")
+    PASS_REGULAR_EXPRESSION "needed: no fault at all.*replay with: umbra_simulation --seed 3 --mutant epoch_not_persisted --without ")
 set_tests_properties(simulation.seeds simulation.mutants simulation.failure
                      PROPERTIES LABELS simulation TIMEOUT 600)
