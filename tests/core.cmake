@@ -1,11 +1,14 @@
 umbra_add_test(core_test LABEL unit
     SOURCES
         unit/core/damping_test.cpp
+        unit/core/divergence_test.cpp
         unit/core/document_test.cpp
         unit/core/log_test.cpp
+        unit/core/merge_test.cpp
         unit/core/node_replication_test.cpp
         unit/core/node_roles_test.cpp
         unit/core/node_timing_test.cpp
+        unit/core/partitions_test.cpp
         unit/core/peer_watch_test.cpp
         unit/core/state_test.cpp
         unit/core/wire_test.cpp

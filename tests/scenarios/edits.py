@@ -8,6 +8,7 @@ import time
 from harness import Pair, expect, scenario, wait_for
 
 EVERY = "probe.crm-backend.every"
+GRACE = "takeover.grace_period"
 
 
 def revision(pair, node):
@@ -212,6 +213,173 @@ def edit_divergent_saved(options):
         expect(b"7s" in texts, f"and can be read there: {texts[:200]!r}")
         alerts = pair.alerts("alpha")
         expect("divergence" in alerts, f"an alert tells the operator: {alerts}")
+
+
+def diverge(pair, master, shadow, left, right):
+    """A partition in which both sides edit: `left` on the master, never acknowledged, `right` on
+    the shadow, which an operator made master. Returns when the two have met again."""
+    pair.each_proxy("cut")
+    pair["gateway"].kill()
+    told = pair.set(master, *left)
+    expect("neither the shadow nor the gateway" in told.stderr, f"provisional: {told.stderr}")
+    pair[master].freeze()
+    pair.start("gateway")
+    wait_for(
+        lambda: pair.tool("umbra", "switch", "--force", at=shadow).returncode == 0
+        or pair.active() == shadow,
+        15,
+        f"{shadow} takes over by order",
+    )
+    wait_for(lambda: pair.active() == shadow, 15, f"{shadow} serves")
+    pair.set(shadow, *right)
+    pair.each_proxy("heal")
+    pair[master].thaw()
+    wait_for(lambda: pair.is_settled(shadow), 20, f"{master} follows {shadow}")
+    wait_for(
+        lambda: all(one["state"] != "saved" for one in divergences(pair, master)),
+        10,
+        "what was saved was offered to the master",
+    )
+
+
+def divergences(pair, node):
+    told = pair.run("umbra", "config", "divergence", "list", "--json", at=node).stdout
+    return json.loads(told)["divergences"]
+
+
+def last_edit(pair, node):
+    told = pair.run("umbra", "config", "history", "--json", "--max", "1", at=node).stdout
+    return json.loads(told)["history"][0]
+
+
+@scenario
+def divergence_merged(options):
+    """Different keys on both sides of a partition: both are in force, by an edit that says so."""
+    with Pair(options, proxied=True).up() as pair:
+        diverge(pair, "alpha", "beta", [f'{EVERY}="7s"'], [f'{GRACE}="45s"'])
+        wait_for(lambda: pair.is_settled("beta"), 10, "in sync")
+        for node in ("alpha", "beta"):
+            expect(pair.value(node, EVERY) == "7s", f"alpha's edit on {node}")
+            expect(pair.value(node, GRACE) == "45s", f"beta's edit on {node}")
+        (one,) = divergences(pair, "alpha")
+        expect(one["state"] == "merged" and one["conflicts"] == 0, f"merged: {one}")
+        edit = last_edit(pair, "beta")
+        expect(edit["revision"] == one["merged_as"], f"the last edit: {edit}")
+        expect("merge of divergence " + one["id"] + " of alpha" in edit["message"], f"{edit}")
+        expect("divergence" not in pair.alerts("alpha"), "nothing waits for a decision")
+        expect(divergences(pair, "beta") == [], "beta gave up nothing")
+        pair.expect_served()
+
+
+@scenario
+def divergence_decided(options):
+    """The same key on both sides: the master's value stays, an alert asks for a decision, and both
+    decisions hold."""
+    with Pair(options, proxied=True).up() as pair:
+        diverge(pair, "alpha", "beta", [f'{EVERY}="7s"', f'{GRACE}="40s"'], [f'{EVERY}="8s"'])
+        wait_for(lambda: pair.is_settled("beta"), 10, "in sync")
+        expect(pair.value("beta", EVERY) == "8s", "the master's value stays")
+        expect(pair.value("beta", GRACE) == "40s", "what only alpha changed is merged")
+        alert = pair.alerts("alpha").get("divergence")
+        expect(alert and alert["severity"] == "error", f"an alert: {alert}")
+        (one,) = divergences(pair, "alpha")
+        expect(one["state"] == "conflicts" and one["conflicts"] == 1, f"one conflict: {one}")
+        shown = pair.run("umbra", "config", "divergence", "show", at="alpha").stdout
+        row = next(line for line in shown.splitlines() if line.startswith(EVERY))
+        expect(row.split() == [EVERY, '"2s"', '"8s"', '"7s"', "conflict"], f"three ways: {shown}")
+        # A restart forgets nothing.
+        pair["alpha"].kill()
+        pair.start("alpha")
+        wait_for(lambda: pair.is_settled("beta"), 20, "alpha is back")
+        expect("divergence" in pair.alerts("alpha"), "the alert is back too")
+        told = pair.run("umbra", "config", "divergence", "merge", "--author", "ann", at="alpha")
+        expect("merged as revision" in told.stdout, f"{told.stdout}")
+        expect(pair.value("beta", EVERY) == "7s", "alpha's value is in force on the master")
+        wait_for(lambda: pair.value("alpha", EVERY) == "7s", 5, "and on alpha")
+        expect(last_edit(pair, "beta")["author"] == "ann", "the history names who decided")
+        wait_for(lambda: "divergence" not in pair.alerts("alpha"), 5, "the alert is cleared")
+        pair.run("umbra", "config", "divergence", "merge", one["id"], at="alpha", status=4)
+        # The other decision, on the other side.
+        diverge(pair, "beta", "alpha", [f'{EVERY}="3s"'], [f'{EVERY}="4s"'])
+        expect("divergence" in pair.alerts("beta"), "an alert")
+        pair.run("umbra", "config", "divergence", "drop", at="beta")
+        wait_for(lambda: "divergence" not in pair.alerts("beta"), 5, "the alert is cleared")
+        expect([d["state"] for d in divergences(pair, "beta")] == ["dropped"], "listed as dropped")
+        expect(pair.value("beta", EVERY) == pair.value("alpha", EVERY) == "4s", "nothing changed")
+        pair.run("umbra", "config", "divergence", "drop", at="beta", status=2)
+
+
+@scenario
+def divergence_restriction_wins(options):
+    """One side suspends a mapping, the other says that it is active: it is suspended until the
+    operator decides."""
+    active = "tunnel.main.mapping.crm.active"
+    with Pair(options, proxied=True).up() as pair:
+        pair.expect_served()
+        diverge(pair, "alpha", "beta", [f"{active}=false"], [f"{active}=true"])
+        wait_for(lambda: pair.is_settled("beta"), 10, "in sync")
+        expect(pair.value("beta", active) == "false", "the restriction is in force on the master")
+        (one,) = divergences(pair, "alpha")
+        (key,) = one["keys"]
+        expect(key["outcome"] == "restricted" and key["master"] == "true", f"and marked: {key}")
+        expect("divergence" in pair.alerts("alpha"), "an alert asks for a decision")
+        try:
+            pair.expect_served(2)
+            served = True
+        except OSError:
+            served = False
+        expect(not served, "nobody gets through")
+        pair.run("umbra", "config", "divergence", "drop", one["id"], at="alpha")
+        pair.set("beta", f"{active}=true")
+        pair.expect_served()
+
+
+@scenario
+def edit_history(options):
+    """What was, what changed, back again; and editors that do not overwrite each other."""
+    with Pair(options).up() as pair:
+        pair.set("alpha", f'{EVERY}="3s"')
+        first = pair.status("alpha")["revision"]
+        pair.set("alpha", f'{EVERY}="4s"', f'{GRACE}="45s"')
+        second = pair.status("alpha")["revision"]
+
+        told = pair.run("umbra", "config", "diff", at="alpha").stdout.splitlines()
+        expect(f'- {EVERY} = "3s"' in told and f'+ {EVERY} = "4s"' in told, f"the last edit: {told}")
+        told = pair.run("umbra", "config", "diff", second, first, "--json", at="beta").stdout
+        changes = {one["key"]: one for one in json.loads(told)["changes"]}
+        expect(changes[GRACE]["to"] is None and changes[EVERY]["to"] == '"3s"', f"back: {changes}")
+        shared = str(pair.path("shared.toml"))
+        told = pair.run("umbra", "config", "diff", shared, at="alpha").stdout
+        expect(f'+ {EVERY} = "2s"' in told, f"what applying a file would change: {told}")
+        pair.run("umbra", "config", "diff", "9.9", at="alpha", status=2)
+
+        told = pair.run(
+            "umbra", "config", "set", f'{EVERY}="5s"', "--if-revision", first, at="alpha", status=4
+        )
+        expect(f"at revision {second}" in told.stderr, f"names the current one: {told.stderr}")
+        rollback = ("umbra", "config", "rollback", first)
+        pair.run(*rollback, "--if-revision", first, at="alpha", status=4)
+        pair.run(*rollback, "--dry-run", at="alpha")
+        expect(pair.status("alpha")["revision"] == second, "not applied")
+        told = pair.run(*rollback, at="beta", status=4)
+        expect("alpha" in told.stderr, f"the shadow does not edit: {told.stderr}")
+        pair.run(*rollback, "--if-revision", second, "-m", "too slow", at="alpha")
+        expect(pair.value("beta", EVERY) == "3s" and pair.value("beta", GRACE) is None, "as it was")
+        edit = last_edit(pair, "beta")
+        expect(edit["message"] == f"rollback to {first}: too slow", f"a new edit: {edit}")
+
+        # The same operation again is no second edit, on the new master as well.
+        again = ("umbra", "config", "set", f'{EVERY}="6s"', "--op-id", "op-1")
+        pair.run(*again, at="alpha")
+        pair.set("alpha", f'{EVERY}="7s"')
+        before = revision(pair, "alpha")[1]
+        pair.run(*again, at="alpha")
+        pair.run("umbra", "switch", at="alpha")
+        pair.wait_settled("beta")
+        told = pair.run(*again, at="beta")
+        expect("applied before" in told.stdout, f"says so: {told.stdout}")
+        expect(revision(pair, "beta")[1] == before, "no revision more")
+        expect(pair.value("beta", EVERY) == "7s", "nothing undone")
 
 
 @scenario

@@ -150,6 +150,51 @@ void post_apply(Call call) {
     call.control.edit(std::move(edit), call.done());
 }
 
+void post_rollback(Call call) {
+    instance::Edit edit = common_edit(call);
+    edit.rollback_to = call.fields.required_text("revision");
+    if (call.refused()) return;
+    call.control.edit(std::move(edit), call.done());
+}
+
+void get_diff(Call call) {
+    call.control.diff(call.parameter("from"), call.parameter("to"),
+                      [answer = call.answer](instance::Reply reply, instance::Comparison compared) {
+                          if (reply.outcome != instance::Outcome::done) {
+                              return answer(render_reply(std::move(reply)));
+                          }
+                          answer({200, render_comparison(compared, reply.text)});
+                      });
+}
+
+void get_divergences(Call call) {
+    call.control.divergences(
+        call.parameter("id"),
+        [answer = call.answer](instance::Reply reply, std::vector<instance::DivergenceView> views) {
+            if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
+            answer({200, render_divergences(views)});
+        });
+}
+
+/// What both decisions about a divergence take: its id and who decides.
+std::pair<std::string, std::string> divergence_fields(Call& call) {
+    std::string id = call.fields.required_text("id");
+    std::string author = call.fields.text_or_empty("author");
+    return {std::move(id), author.empty() ? call.user : std::move(author)};
+}
+
+void post_divergence_merge(Call call) {
+    auto [id, author] = divergence_fields(call);
+    if (call.refused()) return;
+    call.control.divergence_merge(std::move(id), std::move(author), call.done());
+}
+
+void post_divergence_drop(Call call) {
+    auto [id, author] = divergence_fields(call);
+    if (call.refused()) return;
+    call.control.divergence_drop(std::move(id), std::move(author), call.done());
+}
+
 /// The parameter "max", or its default; answers 400 and returns nothing when it is none.
 std::optional<std::size_t> list_length(const Call& call, std::size_t usual) {
     const std::string text = call.parameter("max");
@@ -241,7 +286,12 @@ constexpr Route routes[] = {
     {"GET", "/v1/config", "key revision", get_config},
     {"POST", "/v1/config/edit", "", post_edit},
     {"POST", "/v1/config/apply", "", post_apply},
+    {"POST", "/v1/config/rollback", "", post_rollback},
+    {"GET", "/v1/config/diff", "from to", get_diff},
     {"GET", "/v1/config/history", "max", get_history},
+    {"GET", "/v1/config/divergence", "id", get_divergences},
+    {"POST", "/v1/config/divergence/merge", "", post_divergence_merge},
+    {"POST", "/v1/config/divergence/drop", "", post_divergence_drop},
     {"POST", "/v1/peer/enable", "", post_peer_enabled<true>},
     {"POST", "/v1/peer/disable", "", post_peer_enabled<false>},
     {"POST", "/v1/peer/connect", "", post_peer_connected<true>},

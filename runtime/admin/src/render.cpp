@@ -19,7 +19,8 @@ json::array to_array(const std::vector<std::string>& lines) {
 }
 
 /// Parentheses, not braces: with braces Boost.JSON makes an array of one.
-json::value or_null(const std::optional<std::int64_t>& value) {
+template <class T>
+json::value or_null(const std::optional<T>& value) {
     return value ? json::value(*value) : json::value(nullptr);
 }
 
@@ -72,6 +73,23 @@ json::array alert_array(const std::vector<instance::Alert>& alerts) {
                                      {"text", alert.text}});
     }
     return array;
+}
+
+json::array history_array(const std::vector<instance::HistoryEntry>& history) {
+    json::array entries;
+    for (const auto& entry : history) {
+        json::array changes;
+        for (const core::Change& change : entry.changes) {
+            changes.push_back(
+                json::object{{"key", change.key}, {"value", or_null(change.literal)}});
+        }
+        entries.push_back(json::object{{"revision", entry.revision},
+                                       {"time", entry.time},
+                                       {"author", entry.author},
+                                       {"message", entry.message},
+                                       {"changes", std::move(changes)}});
+    }
+    return entries;
 }
 
 unsigned http_status(Outcome outcome) {
@@ -133,22 +151,45 @@ std::string render_decisions(const std::vector<instance::Decision>& decisions) {
     return json::serialize(json::object{{"decisions", std::move(list)}});
 }
 
-std::string render_history(const std::vector<instance::HistoryEntry>& history) {
-    json::array entries;
-    for (const auto& entry : history) {
-        json::array changes;
-        for (const core::Change& change : entry.changes) {
-            changes.push_back(json::object{
-                {"key", change.key},
-                {"value", change.literal ? json::value(*change.literal) : json::value(nullptr)}});
+std::string render_divergences(const std::vector<instance::DivergenceView>& views) {
+    json::array list;
+    for (const auto& view : views) {
+        json::array keys;
+        for (const auto& key : view.keys) {
+            keys.push_back(json::object{{"key", key.key},
+                                        {"base", or_null(key.base)},
+                                        {"master", or_null(key.master)},
+                                        {"saved", or_null(key.saved)},
+                                        {"outcome", key.fate}});
         }
-        entries.push_back(json::object{{"revision", entry.revision},
-                                       {"time", entry.time},
-                                       {"author", entry.author},
-                                       {"message", entry.message},
-                                       {"changes", std::move(changes)}});
+        list.push_back(json::object{{"id", view.id},
+                                    {"saved_at", view.saved_at},
+                                    {"state", view.state},
+                                    {"settled_at", view.settled_at},
+                                    {"fork", view.fork},
+                                    {"merged_as", view.merged_as},
+                                    {"authors", view.authors},
+                                    {"conflicts", view.conflicts},
+                                    {"edits", history_array(view.edits)},
+                                    {"keys", std::move(keys)}});
     }
-    return json::serialize(json::object{{"history", std::move(entries)}});
+    return json::serialize(json::object{{"divergences", std::move(list)}});
+}
+
+std::string render_history(const std::vector<instance::HistoryEntry>& history) {
+    return json::serialize(json::object{{"history", history_array(history)}});
+}
+
+std::string render_comparison(const instance::Comparison& compared, const std::string& text) {
+    json::array changes;
+    for (const auto& one : compared.keys) {
+        changes.push_back(
+            json::object{{"key", one.key}, {"from", or_null(one.from)}, {"to", or_null(one.to)}});
+    }
+    return json::serialize(json::object{{"from", compared.from},
+                                        {"to", compared.to},
+                                        {"changes", std::move(changes)},
+                                        {"text", text}});
 }
 
 base::HttpResponse render_reply(instance::Reply reply) {

@@ -123,6 +123,9 @@ private:
         app->add_option("--author", a_.edit.author, "Who, for the history (default: you)");
         app->add_option("--if-revision", a_.edit.if_revision,
                         "Refuse unless this is the current revision");
+        app->add_option("--op-id", a_.edit.op_id,
+                        "Name of this edit: a retry with the same one is not applied twice")
+            ->type_name("ID");
         app->add_flag("--dry-run", a_.edit.dry_run, "Check and show, change nothing");
     }
 
@@ -218,9 +221,42 @@ private:
                      [&] { return config_apply(to, a_.file, a_.edit); });
         app->add_option("FILE", a_.file, "TOML; - reads stdin")->required();
         add_edit_options(app);
+        app =
+            client(config, "diff",
+                   "What turns A into B; of one revision: into the current one; of one file: what "
+                   "applying it would change; alone: what the last edit changed",
+                   [&] { return config_diff(to, a_.words); });
+        app->add_option("SIDE", a_.words, "Revision (3.41) or TOML file")->expected(0, 2);
+        app = client(config, "rollback", "Make it what it was at a revision, as a new edit",
+                     [&] { return config_rollback(to, a_.revision, a_.edit); });
+        app->add_option("REVISION", a_.revision, "For example 3.41")->required();
+        add_edit_options(app);
         app = client(config, "history", "Who changed what and when, newest first",
                      [&] { return config_history(to, a_.max); });
         app->add_option("--max", a_.max, "At most so many")->capture_default_str();
+        add_divergence(config);
+    }
+
+    void add_divergence(CLI::App* config) {
+        const Connection& to = a_.connection;
+        auto* const group = config->add_subcommand(
+            "divergence",
+            "Edits of this instance that the master did not have when they met again");
+        group->require_subcommand(1);
+        client(group, "list", "All that are kept here", [&] { return divergence_list(to); });
+        const auto one = [&](const std::string& name, const std::string& help, Command action) {
+            auto* app = client(group, name, help, std::move(action));
+            app->add_option("ID", a_.name, "As list shows it (default: the only open one)");
+            return app;
+        };
+        one("show", "Each key: where the sides parted, on the master, here; and what came of it",
+            [&] { return divergence_show(to, a_.name); });
+        auto* app = one("merge", "Apply the values of this side where both changed a key",
+                        [&] { return divergence_merge(to, a_.name, a_.edit.author); });
+        app->add_option("--author", a_.edit.author, "Who, for the history (default: you)");
+        app = one("drop", "Forget it and leave the configuration as it is",
+                  [&] { return divergence_drop(to, a_.name, a_.edit.author); });
+        app->add_option("--author", a_.edit.author, "Who, for the log (default: you)");
     }
 
     void add_plugin() {

@@ -31,7 +31,7 @@ int tunnel_enrol(const Connection& connection, const std::string& tunnel,
 
 // shared_config.cpp
 struct EditOptions {
-    std::string message, author, if_revision;
+    std::string message, author, if_revision, op_id;
     bool dry_run = false;
 };
 int config_show(const Connection& connection, const std::string& key, const std::string& revision);
@@ -42,6 +42,23 @@ int config_unset(const Connection& connection, const std::vector<std::string>& k
                  const EditOptions& options);
 /// @param file  "-": read from stdin.
 int config_apply(const Connection& connection, const std::string& file, const EditOptions& options);
+int config_rollback(const Connection& connection, const std::string& revision,
+                    const EditOptions& options);
+/// @param sides  Revisions or files. Two: what turns the first into the second. One revision: what
+///               turns it into the current one. One file: what applying it would change. None: what
+///               the last edit changed.
+int config_diff(const Connection& connection, const std::vector<std::string>& sides);
+
+// divergence.cpp
+int divergence_list(const Connection& connection);
+/// @param id  Empty: the only one that is not resolved. So of the other two.
+int divergence_show(const Connection& connection, const std::string& id);
+/// @param author  Who decides, for the history; empty = who asks.
+int divergence_merge(const Connection& connection, const std::string& id,
+                     const std::string& author);
+int divergence_drop(const Connection& connection, const std::string& id, const std::string& author);
+
+// shared_config.cpp
 int config_history(const Connection& connection, unsigned max);
 
 // run.cpp, check.cpp, plugins.cpp: without a running instance

@@ -1,4 +1,5 @@
 #include "commands.hpp"
+#include "config_document.hpp"
 #include "table.hpp"
 #include <umbra/base/durable_file.hpp>
 #include <umbra/config/problem.hpp>
@@ -17,26 +18,11 @@ namespace {
 
 namespace json = boost::json;
 
-/// The configuration of the instance, or the exit status after an error was printed.
-std::variant<core::Document, int> fetch(const Connection& connection, const std::string& revision) {
-    std::string target = "/v1/config";
-    if (!revision.empty()) target += "?revision=" + percent_encode(revision);
-    const Answer answer = get(connection, target);
-    if (!answer.ok()) return answer.report();
-    config::Problems problems;
-    const auto source = config::Source::from_text(text_of(answer.body, "text"), "configuration");
-    auto parsed = config::parse_document(source, problems);
-    if (!parsed || !problems.empty()) {
-        return fail(exit_failed, "the configuration that the instance sent cannot be read",
-                    problems.lines());
-    }
-    return std::move(parsed->document);
-}
-
 void add_options(json::object& body, const EditOptions& options) {
     if (!options.message.empty()) body["message"] = options.message;
     if (!options.author.empty()) body["author"] = options.author;
     if (!options.if_revision.empty()) body["if_revision"] = options.if_revision;
+    if (!options.op_id.empty()) body["op_id"] = options.op_id;
     if (options.dry_run) body["dry_run"] = true;
 }
 
@@ -55,6 +41,22 @@ int send_changes(const Connection& connection, const std::vector<core::Change>& 
 
 }  // namespace
 
+std::variant<core::Document, int> fetch_document(const Connection& connection,
+                                                 const std::string& revision) {
+    std::string target = "/v1/config";
+    if (!revision.empty()) target += "?revision=" + percent_encode(revision);
+    const Answer answer = get(connection, target);
+    if (!answer.ok()) return answer.report();
+    config::Problems problems;
+    const auto source = config::Source::from_text(text_of(answer.body, "text"), "configuration");
+    auto parsed = config::parse_document(source, problems);
+    if (!parsed || !problems.empty()) {
+        return fail(exit_failed, "the configuration that the instance sent cannot be read",
+                    problems.lines());
+    }
+    return std::move(parsed->document);
+}
+
 int config_show(const Connection& connection, const std::string& key, const std::string& revision) {
     std::string canonical;
     if (!key.empty()) {
@@ -62,7 +64,7 @@ int config_show(const Connection& connection, const std::string& key, const std:
         if (!parsed) return fail(exit_usage, parsed.error().message);
         canonical = *parsed;
     }
-    auto fetched = fetch(connection, revision);
+    auto fetched = fetch_document(connection, revision);
     if (const int* const status = std::get_if<int>(&fetched)) return *status;
     const core::Document part = config::subset(std::get<core::Document>(fetched), canonical);
     if (!key.empty() && part.empty()) {
@@ -76,7 +78,7 @@ int config_show(const Connection& connection, const std::string& key, const std:
 int config_get(const Connection& connection, const std::string& key) {
     const auto canonical = config::canonical_key(key);
     if (!canonical) return fail(exit_usage, canonical.error().message);
-    auto fetched = fetch(connection, "");
+    auto fetched = fetch_document(connection, "");
     if (const int* const status = std::get_if<int>(&fetched)) return *status;
     const auto& document = std::get<core::Document>(fetched);
     const auto found = document.find(*canonical);
@@ -141,6 +143,13 @@ int config_apply(const Connection& connection, const std::string& file,
     }
     add_options(body, options);
     return post_and_show(connection, "/v1/config/apply", body);
+}
+
+int config_rollback(const Connection& connection, const std::string& revision,
+                    const EditOptions& options) {
+    json::object body{{"revision", revision}};
+    add_options(body, options);
+    return post_and_show(connection, "/v1/config/rollback", body);
 }
 
 int config_history(const Connection& connection, unsigned max) {

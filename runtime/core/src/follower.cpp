@@ -32,6 +32,8 @@ void Node::drive_following() {
                 fetch();
             } else if (durable_ != reported_ || now_ >= next_report_) {
                 report();
+            } else {
+                offer_divergence();
             }
             return;
         case Following::greeting:
@@ -134,13 +136,14 @@ void Node::on_reply(const wire::FetchReply& answer) {
 
 /// Cuts what is after `common_seq_`; the shell saves it first.
 void Node::cut_fork() {
+    const Document mine = log_.document();
     auto cut = log_.truncate(common_seq_);
+    auto edits = summarize(log_.last(), true, log_.document(), mine, cut);
     note(std::to_string(cut.size()) + " entries after revision " + to_string(log_.last().revision) +
          " are not in the log of " + peer_name() + "; they are saved and cut");
-    alert("divergence", false,
-          "edits of this instance that the master does not have were saved under divergence/");
+    keep_divergence(edits);
     withdraw_durable(common_seq_, log_.last());
-    emit(effect::Truncate{store_op(log_.last()), common_seq_, std::move(cut)});
+    emit(effect::Truncate{store_op(log_.last()), common_seq_, std::move(cut), std::move(edits)});
 }
 
 void Node::begin_snapshot() {
@@ -165,6 +168,20 @@ bool Node::take_bodies(const std::vector<std::string>& bodies) {
     return all;
 }
 
+/// Number of the last entry here that a log which reaches `theirs` has as well; nothing when that
+/// cannot be told. Within one epoch that a gateway granted there is one master, so what has an
+/// epoch in common and is not beyond its end there is shared, and with it everything before.
+std::optional<std::uint64_t> Node::shared_with(const Position& theirs) const {
+    if (log_.position_at(theirs.revision.seq) == theirs) return theirs.revision.seq;
+    if (arbiter() == nullptr) return std::nullopt;
+    for (auto seq = log_.last().revision.seq; seq > log_.base().revision.seq; --seq) {
+        const auto& mine = log_.at(seq)->position.revision;
+        if (mine.epoch < theirs.revision.epoch) break;
+        if (mine.epoch == theirs.revision.epoch && seq <= theirs.revision.seq) return seq;
+    }
+    return std::nullopt;
+}
+
 void Node::on_reply(const wire::SnapshotReply& answer) {
     if (following_ != Following::snapshotting) return start_over(follow_retry);
     if (snapshot_in_.empty()) {
@@ -187,11 +204,19 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
         start_over(follow_retry);
         return;
     }
-    auto saved = log_.truncate(log_.base().revision.seq);
+    const auto shared = shared_with(answer.position);
+    const Document mine = log_.document();
+    auto saved = log_.truncate(shared.value_or(log_.base().revision.seq));
+    SavedEdits edits;
+    if (!saved.empty()) {
+        edits = summarize(log_.last(), shared.has_value(), log_.document(), mine, saved);
+        keep_divergence(edits);
+    }
     withdraw_durable(0, Position{});
     log_.install(answer.position, *document);
     const std::uint64_t op = store_op(answer.position);
-    emit(effect::Install{op, answer.position, std::move(*document), std::move(saved)});
+    emit(effect::Install{op, answer.position, std::move(*document), std::move(saved),
+                         std::move(edits)});
     following_ = Following::following;
     next_report_ = now_;
 }

@@ -30,6 +30,10 @@ Node::Node(Settings settings, Persistent persistent, Log log, Instant now)
     reported_ = durable_;
 }
 
+void Node::on(const fact::Ticked& fact) {
+    if (fact.wall_ms != 0) wall_ms_ = fact.wall_ms;
+}
+
 Duration Node::tick_interval() const {
     return std::clamp<Duration>(settings_.check_interval / 4, 10ms, 100ms);
 }
@@ -61,12 +65,14 @@ void Node::housekeeping() {
         try_commit();
         report_lateness();
         drive_handover();
+        merge_own_divergences();
         publish_beacon();
     } else {
         drive_following();
         note_idle_peer();
         consider_takeover();
     }
+    show_divergences();
     refresh_pong();
 }
 
@@ -325,6 +331,7 @@ void Node::on(const fact::PeerAsked& fact) {
     if (const auto* ask = std::get_if<wire::FetchSnapshot>(&*message)) send(answer(*ask));
     if (const auto* ask = std::get_if<wire::Report>(&*message)) send(answer(*ask));
     if (const auto* ask = std::get_if<wire::TakeOver>(&*message)) send(answer(*ask));
+    if (const auto* ask = std::get_if<wire::Offer>(&*message)) send(answer(*ask));
 }
 
 AskId Node::ask_peer(const wire::Message& message) {

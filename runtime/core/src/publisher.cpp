@@ -45,7 +45,9 @@ void Node::on(const fact::EditRequested& fact) {
             settings_.node + " is the shadow and does not edit; edit on the master " + peer_name());
         return;
     }
-    if (const auto obstacle = edit_obstacle(fact)) {
+    auto obstacle = edit_obstacle();
+    if (!obstacle) obstacle = size_obstacle(fact.edit);
+    if (obstacle) {
         reply(fact.request, Verdict::refused, *obstacle);
         return;
     }
@@ -56,14 +58,13 @@ void Node::on(const fact::EditRequested& fact) {
     }
     if (fact.if_revision && *fact.if_revision != log_.last().revision) {
         reply(fact.request, Verdict::refused,
-              "the configuration is at revision " + to_string(log_.last().revision) + ", not " +
-                  to_string(*fact.if_revision) + "; look at the difference and try again");
+              revision_conflict(log_.last().revision, *fact.if_revision));
         return;
     }
     append_edit(fact);
 }
 
-std::optional<std::string> Node::edit_obstacle(const fact::EditRequested& request) const {
+std::optional<std::string> Node::edit_obstacle() const {
     if (serving_ == 0) {
         return settings_.node + " is not sure yet that it is the master; try again in a moment";
     }
@@ -77,12 +78,15 @@ std::optional<std::string> Node::edit_obstacle(const fact::EditRequested& reques
     if (pending_.size() >= pending_edits_max) {
         return "too many edits wait to become durable; try again";
     }
-    if (request.edit.changes.size() > Log::changes_max) {
-        return "the edit changes " + std::to_string(request.edit.changes.size()) +
-               " keys, at most " + std::to_string(Log::changes_max) +
-               " fit into one; split it into several";
+    return std::nullopt;
+}
+
+std::optional<std::string> Node::size_obstacle(const Entry& edit) {
+    if (edit.changes.size() > Log::changes_max) {
+        return "the edit changes " + std::to_string(edit.changes.size()) + " keys, at most " +
+               std::to_string(Log::changes_max) + " fit into one; split it into several";
     }
-    if (const auto bytes = encode(request.edit).size(); bytes > Log::entry_bytes_max) {
+    if (const auto bytes = encode(edit).size(); bytes > Log::entry_bytes_max) {
         return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
                std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
     }

@@ -1,7 +1,25 @@
 #include <umbra/core/bytes.hpp>
 #include <umbra/core/wire.hpp>
 
+#include <algorithm>
 #include <utility>
+
+namespace umbra::core {
+
+template <class A>
+void visit(A& a, SavedKey& k) {
+    a(k.key)(k.base)(k.saved);
+}
+template <class A>
+void visit(A& a, SavedTable& t) {
+    a(t.name)(t.at_fork)(t.saved);
+}
+template <class A>
+void visit(A& a, SavedEdits& e) {
+    a(e.id)(e.fork)(e.fork_known)(e.last)(e.authors)(e.keys)(e.tables);
+}
+
+}  // namespace umbra::core
 
 namespace umbra::core::wire {
 
@@ -63,8 +81,28 @@ template <class A>
 void visit(A& a, Beacon& m) {
     a(m.epoch)(m.last)(m.digest);
 }
+template <class A>
+void visit(A& a, Offer& m) {
+    a(m.node)(m.edits)(m.by_hand)(m.author);
+}
+template <class A>
+void visit(A& a, OfferReply& m) {
+    a(m.id)(m.accepted)(m.final)(m.reason)(m.revision)(m.durable)(m.fates);
+}
 
 namespace {
+
+/// A value that no enumerator has is no message.
+bool is_sane(const Message& message) {
+    if (const auto* pong = std::get_if<Pong>(&message)) {
+        return pong->role == Role::master || pong->role == Role::shadow;
+    }
+    if (const auto* reply = std::get_if<OfferReply>(&message)) {
+        return std::all_of(reply->fates.begin(), reply->fates.end(),
+                           [](Fate fate) { return fate >= Fate::equal && fate <= fate_last; });
+    }
+    return true;
+}
 
 constexpr char magic = 'U';
 
@@ -98,13 +136,7 @@ std::optional<Message> decode(std::string_view bytes) {
     }
     auto message =
         decode_kind(static_cast<unsigned char>(bytes[1]) - std::size_t{1}, bytes.substr(2));
-    if (message) {
-        const auto* pong = std::get_if<Pong>(&*message);
-        if (pong != nullptr && pong->role != Role::master && pong->role != Role::shadow) {
-            return std::nullopt;
-        }
-    }
-    return message;
+    return message && is_sane(*message) ? std::move(message) : std::nullopt;
 }
 
 }  // namespace umbra::core::wire

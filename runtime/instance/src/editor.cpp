@@ -13,7 +13,8 @@ namespace umbra::instance {
 
 namespace {
 
-constexpr std::size_t text_bytes_max = 4096;      ///< Author and message of an edit.
+constexpr std::size_t text_bytes_max = 4096;  ///< Author and message of an edit.
+constexpr std::size_t op_id_bytes_max = 128;
 constexpr std::size_t entry_bytes_max = 800'000;  ///< One entry has to fit into one message.
 
 Reply invalid(std::string message, std::vector<std::string> details = {}) {
@@ -24,16 +25,42 @@ Reply invalid(const config::Problems& problems) {
     return invalid("the configuration would not be valid", problems.lines());
 }
 
+/// A revision that a user named, with the configuration as it was then.
+struct Point {
+    core::Revision revision;
+    core::Document document;
+};
+
+std::variant<Point, Reply> find_revision(const core::Log& log, const std::string& text) {
+    const auto parsed = parse_revision(text);
+    if (!parsed) return invalid("\"" + text + "\" is not a revision; one looks like 3.41");
+    const auto place = log.position_at(parsed->seq);
+    auto found = log.document_at(parsed->seq);
+    if (!place || !found || place->revision != *parsed) {
+        return invalid("there is no revision " + text + " in the history");
+    }
+    return Point{*parsed, std::move(*found)};
+}
+
 /// The document that the edit asks for.
-std::variant<core::Document, Reply> wanted(const Edit& edit, const core::Document& document,
+std::variant<core::Document, Reply> wanted(const Edit& edit, const core::Log& log,
                                            const config::PluginCatalog& catalog) {
+    if (!edit.rollback_to.empty()) {
+        auto point = find_revision(log, edit.rollback_to);
+        if (auto* reply = std::get_if<Reply>(&point)) return std::move(*reply);
+        auto& then = std::get<Point>(point).document;
+        // What was valid then need not be today: plugins and their schemas change.
+        const auto load = config::read_shared(then, catalog);
+        if (!load.config) return invalid(load.problems);
+        return std::move(then);
+    }
     if (edit.document) {
         const auto name = edit.document_name.empty() ? std::string{"input"} : edit.document_name;
         auto load = config::load_shared(config::Source::from_text(*edit.document, name), catalog);
         if (!load.document) return invalid(load.problems);
         return std::move(*load.document);
     }
-    core::Document result = document;
+    core::Document result = log.document();
     for (const auto& change : edit.changes) {
         const auto made = change.literal ? config::set_changes(result, change.key, *change.literal)
                                          : config::unset_changes(result, change.key);
@@ -47,17 +74,29 @@ std::variant<core::Document, Reply> wanted(const Edit& edit, const core::Documen
 
 }  // namespace
 
-std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Document& document,
-                                            core::Revision revision,
+std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& log,
                                             const config::PluginCatalog& catalog) {
+    const core::Document& document = log.document();
+    const core::Revision revision = log.last().revision;
     if (edit.author.size() > text_bytes_max || edit.message.size() > text_bytes_max) {
         return invalid("author and message may have at most " + std::to_string(text_bytes_max) +
                        " bytes each");
     }
-    if (!edit.if_revision.empty() && !parse_revision(edit.if_revision)) {
-        return invalid("\"" + edit.if_revision + "\" is not a revision; one looks like 3.41");
+    if (edit.op_id.size() > op_id_bytes_max) {
+        return invalid("an operation id may have at most " + std::to_string(op_id_bytes_max) +
+                       " bytes");
     }
-    auto result = wanted(edit, document, catalog);
+    if (!edit.if_revision.empty()) {
+        const auto only_at = parse_revision(edit.if_revision);
+        if (!only_at) {
+            return invalid("\"" + edit.if_revision + "\" is not a revision; one looks like 3.41");
+        }
+        // Before anything else is judged: a conflict stays one if nothing would change as well.
+        if (*only_at != revision) {
+            return Reply{Outcome::refused, core::revision_conflict(revision, *only_at), {}, {}, {}};
+        }
+    }
+    auto result = wanted(edit, log, catalog);
     if (auto* reply = std::get_if<Reply>(&result)) return std::move(*reply);
     const auto& target = std::get<core::Document>(result);
     CheckedEdit checked;
@@ -70,6 +109,10 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Docume
     checked.entry.op_id = edit.op_id.empty() ? random_hex(16) : edit.op_id;
     checked.entry.author = edit.author;
     checked.entry.message = edit.message;
+    if (!edit.rollback_to.empty()) {
+        checked.entry.message =
+            "rollback to " + edit.rollback_to + (edit.message.empty() ? "" : ": " + edit.message);
+    }
     checked.entry.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                 std::chrono::system_clock::now().time_since_epoch())
                                 .count();
@@ -94,15 +137,10 @@ Reply show(const core::Log& log, const std::string& key, const std::string& revi
     core::Document document = log.document();
     core::Revision at = log.last().revision;
     if (!revision.empty()) {
-        const auto parsed = parse_revision(revision);
-        if (!parsed) return invalid("\"" + revision + "\" is not a revision; one looks like 3.41");
-        const auto place = log.position_at(parsed->seq);
-        const auto found = log.document_at(parsed->seq);
-        if (!place || !found || place->revision != *parsed) {
-            return invalid("there is no revision " + revision + " in the history");
-        }
-        document = *found;
-        at = *parsed;
+        auto point = find_revision(log, revision);
+        if (auto* reply = std::get_if<Reply>(&point)) return std::move(*reply);
+        document = std::move(std::get<Point>(point).document);
+        at = std::get<Point>(point).revision;
     }
     if (key.empty()) return {Outcome::done, {}, {}, config::to_toml(document), core::to_string(at)};
     const auto canonical = config::canonical_key(key);
@@ -119,6 +157,31 @@ Reply show(const core::Log& log, const std::string& key, const std::string& revi
                        (near.empty() ? "" : "; did you mean " + near + "?"));
     }
     return {Outcome::done, {}, {}, config::to_toml(below), core::to_string(at)};
+}
+
+std::pair<Reply, Comparison> diff(const core::Log& log, const std::string& from,
+                                  const std::string& to) {
+    auto end = to.empty() ? Point{log.last().revision, log.document()} : find_revision(log, to);
+    if (auto* reply = std::get_if<Reply>(&end)) return {std::move(*reply), {}};
+    const auto& after = std::get<Point>(end);
+    std::variant<Point, Reply> start = after;
+    if (!from.empty()) {
+        start = find_revision(log, from);
+    } else if (const auto before = log.position_at(after.revision.seq - 1)) {
+        start = Point{before->revision, *log.document_at(before->revision.seq)};
+    }
+    if (auto* reply = std::get_if<Reply>(&start)) return {std::move(*reply), {}};
+    const auto& before = std::get<Point>(start);
+    Comparison result{core::to_string(before.revision), core::to_string(after.revision), {}};
+    for (const auto& change : core::difference(before.document, after.document)) {
+        const auto old = before.document.find(change.key);
+        result.keys.push_back(
+            {change.key, old == before.document.end() ? std::nullopt : std::optional{old->second},
+             change.literal});
+    }
+    return {
+        Reply{Outcome::done, {}, {}, config::diff_text(before.document, after.document), result.to},
+        std::move(result)};
 }
 
 std::vector<HistoryEntry> history(const core::Log& log, std::size_t max) {

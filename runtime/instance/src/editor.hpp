@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace umbra::instance {
@@ -18,10 +19,8 @@ struct CheckedEdit {
 
 /// Turns what a user asked for into an entry, validated against the schemas of the plugins that the
 /// result names; or into the answer that says what is wrong, or that nothing would change.
-/// @param document  What the edit is made against.
-[[nodiscard]] std::variant<CheckedEdit, Reply> check_edit(const Edit& edit,
-                                                          const core::Document& document,
-                                                          core::Revision revision,
+/// @param log  What the edit is made against, and where a rollback finds what it goes back to.
+[[nodiscard]] std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& log,
                                                           const config::PluginCatalog& catalog);
 
 /// "3.41" -> revision.
@@ -29,6 +28,10 @@ struct CheckedEdit {
 
 /// `umbra config show|get`: TOML of what stands at `key`, as of `revision`.
 [[nodiscard]] Reply show(const core::Log& log, const std::string& key, const std::string& revision);
+
+/// `umbra config diff`, see `Control::diff`.
+[[nodiscard]] std::pair<Reply, Comparison> diff(const core::Log& log, const std::string& from,
+                                                const std::string& to);
 
 /// Newest first.
 [[nodiscard]] std::vector<HistoryEntry> history(const core::Log& log, std::size_t max);

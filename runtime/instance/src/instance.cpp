@@ -45,6 +45,7 @@ Instance::Instance(config::InstanceConfig config, Loop& loop, const host::Regist
       registry_(registry),
       state_(std::move(state)),
       journal_(config_.data_dir, worker_),
+      divergences_(config_.data_dir / "divergence", config_.name),
       started_(loop.now()) {}
 
 Instance::~Instance() = default;
@@ -78,7 +79,7 @@ void Instance::tick() {
                    std::chrono::duration_cast<std::chrono::milliseconds>(late).count());
         feed(core::fact::LoopWasLate{late});
     }
-    feed(core::fact::Ticked{});
+    feed(core::fact::Ticked{unix_ms()});
     end_pause();
     if (now >= next_pong_) {
         next_pong_ = now + pong_refresh;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "alerts.hpp"
+#include "divergence.hpp"
 #include "journal.hpp"
 #include "loop.hpp"
 #include "peer_link.hpp"
@@ -51,6 +52,12 @@ public:
     void edit(Edit edit, Done done) override;
     void history(std::size_t max,
                  std::function<void(Reply, std::vector<HistoryEntry>)> done) override;
+    void diff(std::string from, std::string to,
+              std::function<void(Reply, Comparison)> done) override;
+    void divergences(std::string id,
+                     std::function<void(Reply, std::vector<DivergenceView>)> done) override;
+    void divergence_merge(std::string id, std::string author, Done done) override;
+    void divergence_drop(std::string id, std::string author, Done done) override;
     void explain(std::size_t max, std::function<void(Reply, std::vector<Decision>)> done) override;
     void peer_enable(bool on, Done done) override;
     void peer_connect(bool on, Done done) override;
@@ -97,6 +104,7 @@ private:
     Worker worker_;
     Journal journal_;
     Alerts alerts_;
+    DivergenceFiles divergences_;
     std::unique_ptr<Store> store_;
     std::unique_ptr<PeerLink> peer_link_;
     std::unique_ptr<Tunnels> tunnels_;

@@ -9,6 +9,15 @@
 
 namespace umbra::instance {
 
+namespace {
+
+Outcome outcome_of(const Error& error) {
+    if (error.code == Errc::invalid) return Outcome::invalid;
+    return error.code == Errc::conflict ? Outcome::refused : Outcome::failed;
+}
+
+}  // namespace
+
 core::RequestId Instance::expect(Done done) {
     requests_.emplace(++last_request_, std::move(done));
     return last_request_;
@@ -67,15 +76,13 @@ void Instance::edit(Edit edit, Done done) {
         }
         // A retry of an edit that was applied would change nothing now; the core knows it by its
         // id.
-        const bool known = !edit.op_id.empty() && node_->log().find_op(edit.op_id);
-        auto checked =
-            check_edit(edit, node_->log().document(), node_->log().last().revision, registry_);
-        if (known) {
+        if (!edit.op_id.empty() && node_->log().find_op(edit.op_id)) {
             core::Entry entry;
             entry.op_id = edit.op_id;
             feed(core::fact::EditRequested{expect(std::move(done)), std::move(entry), {}});
             return;
         }
+        auto checked = check_edit(edit, node_->log(), registry_);
         if (auto* reply = std::get_if<Reply>(&checked)) {
             done(std::move(*reply));
             return;
@@ -97,6 +104,58 @@ void Instance::history(std::size_t max,
                        std::function<void(Reply, std::vector<HistoryEntry>)> done) {
     loop_.post([this, max, done = std::move(done)] {
         done(Reply{}, instance::history(node_->log(), max));
+    });
+}
+
+void Instance::diff(std::string from, std::string to, std::function<void(Reply, Comparison)> done) {
+    loop_.post([this, from = std::move(from), to = std::move(to), done = std::move(done)] {
+        auto [reply, comparison] = instance::diff(node_->log(), from, to);
+        done(std::move(reply), std::move(comparison));
+    });
+}
+
+void Instance::divergences(std::string id,
+                           std::function<void(Reply, std::vector<DivergenceView>)> done) {
+    loop_.post([this, id = std::move(id), done = std::move(done)] {
+        std::vector<DivergenceView> views;
+        if (id.empty()) {
+            for (const auto& one : divergences_.list()) views.push_back(view_of(one, node_->log()));
+            done(Reply{}, std::move(views));
+            return;
+        }
+        const auto one = divergences_.read(id);
+        if (!one.ok()) {
+            done({outcome_of(one.error()), one.error().message, {}, {}, {}}, {});
+            return;
+        }
+        views.push_back(view_of(*one, node_->log()));
+        done(Reply{}, std::move(views));
+    });
+}
+
+void Instance::divergence_merge(std::string id, std::string author, Done done) {
+    loop_.post(
+        [this, id = std::move(id), author = std::move(author), done = std::move(done)]() mutable {
+            const auto one = divergences_.read(id);
+            if (!one.ok()) {
+                done({outcome_of(one.error()), one.error().message, {}, {}, {}});
+            } else if (ended_) {
+                done({Outcome::failed, "the instance is stopping", {}, {}, {}});
+            } else {
+                feed(core::fact::DivergenceMergeRequested{expect(std::move(done)), id, author});
+            }
+        });
+}
+
+void Instance::divergence_drop(std::string id, std::string author, Done done) {
+    loop_.post([this, id = std::move(id), author = std::move(author), done = std::move(done)] {
+        if (const auto dropped = divergences_.drop(id); !dropped.ok()) {
+            done({outcome_of(dropped.error()), dropped.error().message, {}, {}, {}});
+            return;
+        }
+        base::warn("storage", "divergence {} was dropped by {}", id, author);
+        feed(core::fact::DivergenceDropped{id});
+        done({Outcome::done, "divergence " + id + " is dropped", {}, {}, {}});
     });
 }
 

@@ -60,6 +60,11 @@ Result<Done> Instance::start() {
     apply_document();
     if (!applied_) tunnels_->apply({}, node_->epoch());
     feed(core::fact::Paired{peer_link_ && peer_link_->peer()});
+    for (auto& saved : divergences_.list()) {
+        if (!saved.open()) continue;
+        feed(core::fact::DivergenceLoaded{std::move(saved.edits), std::move(saved.fates),
+                                          saved.merged_as});
+    }
     stepping_ = false;
     next_tick_ = loop_.now();
     publish_status();
@@ -79,7 +84,7 @@ Result<core::Log> Instance::open_store() {
          config_.storage.options.data(), config_.storage.options.size()},
         surroundings());
     if (!handle.ok()) return handle.error();
-    store_ = std::make_unique<Store>(std::move(handle).value(), config_.data_dir / "divergence");
+    store_ = std::make_unique<Store>(std::move(handle).value(), divergences_);
     store_->listen([this](std::uint64_t op) { feed(core::fact::Stored{op}); },
                    [this](const Error& error) { fail(error); });
     return store_->load(loop_, &sha256);
@@ -130,6 +135,12 @@ void Instance::make_node(core::Log log) {
         state_.persistent.ha_enabled = config_.peer.enabled;
     }
     node_.emplace(std::move(settings), state_.persistent, std::move(log), loop_.now());
+    node_->judge_with([this](const core::Document& document) -> std::optional<std::string> {
+        const auto load = config::read_shared(document, registry_);
+        if (load.config) return std::nullopt;
+        const auto lines = load.problems.lines();
+        return lines.empty() ? "unknown reason" : lines.front();
+    });
 }
 
 Result<Done> Instance::open_transport() {

@@ -1,7 +1,5 @@
 #include "store.hpp"
 
-#include <umbra/base/clock.hpp>
-#include <umbra/base/durable_file.hpp>
 #include <umbra/base/log.hpp>
 
 #include <optional>
@@ -104,42 +102,28 @@ void Store::carry_out(const core::effect::Append& effect) {
 }
 
 void Store::carry_out(const core::effect::Truncate& effect) {
-    if (!save_divergence(effect.saved)) return;
+    if (!save_divergence(effect.edits, effect.saved)) return;
     handle_->truncate(effect.seq, host::Deadline::none(), completion(effect.op));
 }
 
 void Store::carry_out(const core::effect::Install& effect) {
-    if (!save_divergence(effect.saved)) return;
+    if (!save_divergence(effect.edits, effect.saved)) return;
     handle_->install({to_log_position(effect.position), core::encode(effect.document)},
                      host::Deadline::none(), completion(effect.op));
 }
 
 /// Durable before anything is cut. Rare, so it may hold the loop for the time of an fsync.
-bool Store::save_divergence(const std::vector<core::Logged>& saved) {
+bool Store::save_divergence(const core::SavedEdits& edits, const std::vector<core::Logged>& saved) {
     if (saved.empty()) return true;
-    std::string lines;
-    for (const auto& logged : saved) {
-        const auto entry = core::decode_entry(logged.body);
-        if (!entry) continue;
-        lines += "# revision " + core::to_string(entry->revision) + " by " + entry->author + ": " +
-                 entry->message + "\n";
-        for (const auto& change : entry->changes) {
-            lines += change.literal ? change.key + " = " + *change.literal + "\n"
-                                    : "# unset " + change.key + "\n";
-        }
-    }
-    const auto& first = saved.front().position.revision;
-    const auto path =
-        divergence_dir_ / (core::to_string(first) + "-" + base::wall_time() + ".toml");
-    auto made = base::make_private_directory(divergence_dir_);
-    if (made.ok()) made = base::replace_file(path, lines);
-    if (!made.ok()) {
-        failed_(made.error());
-        return false;
-    }
-    base::warn("storage", "saved {} entries that the master does not have as {}", saved.size(),
-               path.string());
-    return true;
+    const auto made = divergences_.save(edits, saved);
+    if (!made.ok()) failed_(made.error());
+    return made.ok();
+}
+
+/// Not done is no harm: the next start offers it again, and the master knows what it has merged.
+void Store::carry_out(const core::effect::SettleDivergence& effect) {
+    const auto noted = divergences_.settle(effect);
+    if (!noted.ok()) base::error("storage", "{}", noted.error().message);
 }
 
 void Store::stop(Duration limit, std::function<void()> done) {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "divergence.hpp"
 #include "loop.hpp"
 #include <umbra/core/effect.hpp>
 #include <umbra/core/log.hpp>
 #include <umbra/host/handles.hpp>
 #include <umbra/sdk/result.hpp>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -22,8 +22,9 @@ public:
     using Stored = std::function<void(std::uint64_t op)>;
     using Failed = std::function<void(const Error&)>;
 
-    Store(std::unique_ptr<host::StorageHandle> handle, std::filesystem::path divergence_dir)
-        : handle_(std::move(handle)), divergence_dir_(std::move(divergence_dir)) {}
+    /// @param divergences  Where what is cut goes first; outlives the store.
+    Store(std::unique_ptr<host::StorageHandle> handle, const DivergenceFiles& divergences)
+        : handle_(std::move(handle)), divergences_(divergences) {}
 
     /// Opens the storage and reads everything, running `loop` meanwhile.
     [[nodiscard]] Result<core::Log> load(Loop& loop, core::HashFunction hash);
@@ -34,15 +35,17 @@ public:
     void carry_out(const core::effect::Append& effect);
     void carry_out(const core::effect::Truncate& effect);
     void carry_out(const core::effect::Install& effect);
+    void carry_out(const core::effect::SettleDivergence& effect);
 
     void stop(Duration limit, std::function<void()> done);
 
 private:
-    [[nodiscard]] bool save_divergence(const std::vector<core::Logged>& saved);
+    [[nodiscard]] bool save_divergence(const core::SavedEdits& edits,
+                                       const std::vector<core::Logged>& saved);
     [[nodiscard]] host::Callback<Done> completion(std::uint64_t op);
 
     std::unique_ptr<host::StorageHandle> handle_;
-    std::filesystem::path divergence_dir_;
+    const DivergenceFiles& divergences_;
     Stored stored_;
     Failed failed_;
 };

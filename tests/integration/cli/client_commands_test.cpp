@@ -309,6 +309,82 @@ TEST_F(ClientCommandsTest, ApplySendsAFileOrStdinAndShowsTheDiff) {
     EXPECT_THAT(missing.err, HasSubstr("none.toml"));
 }
 
+TEST_F(ClientCommandsTest, DiffOfRevisionsIsAskedOfTheInstance) {
+    control.compared = {"3.40", "3.41", {{"a", std::nullopt, "1"}}};
+    EXPECT_EQ(umbra({"config", "diff"}).out, "+ a = 1\n");
+    EXPECT_EQ(umbra({"config", "diff", "3.40"}).status, 0);
+    EXPECT_EQ(json({"config", "diff", "3.40", "3.41", "--json"}).at("changes").at(0).at("to"), "1");
+    EXPECT_THAT(control.calls, ElementsAre("diff [] []", "diff [3.40] []", "diff [3.40] [3.41]"));
+    EXPECT_EQ(umbra({"config", "diff", "1.1", "1.2", "1.3"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, DiffOfAFileIsWhatApplyingItWouldChange) {
+    const auto file = write("site.toml", "[takeover]\ngrace_period = \"45s\"\n").string();
+    const std::string removed =
+        "- tunnel.main.options.links = 2\n- tunnel.main.plugin = \"gateway\"\n";
+    EXPECT_EQ(umbra({"config", "diff", file}).out,
+              "- takeover.grace_period = \"30s\"\n+ takeover.grace_period = \"45s\"\n" + removed);
+    const auto other = json({"config", "diff", "--json", file, "3.41"});
+    EXPECT_EQ(other.at("from").as_string(), file);
+    EXPECT_EQ(other.at("changes").at(0).at("from").as_string(), "\"45s\"");
+    EXPECT_EQ(other.at("changes").at(1).at("from"), nullptr);
+    EXPECT_EQ(umbra({"config", "diff", write("bad.toml", "a = \n").string()}).status, 2);
+    EXPECT_EQ(umbra({"config", "diff", (dir / "none").string(), "3.41"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, RollbackAndOperationIdReachTheInstance) {
+    control.next = {Outcome::done, "", {}, "+ a = 1\n", "3.42"};
+    const Ran ran = umbra({"config", "rollback", "3.40", "-m", "why", "--if-revision", "3.41",
+                           "--op-id", "op-1", "--dry-run"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out, "+ a = 1\n");
+    EXPECT_EQ(umbra({"config", "set", "a=1", "--op-id", "op-2"}).status, 0);
+    ASSERT_EQ(control.edits.size(), 2u);
+    EXPECT_EQ(control.edits[0].rollback_to, "3.40");
+    EXPECT_EQ(control.edits[0].message, "why");
+    EXPECT_EQ(control.edits[0].if_revision, "3.41");
+    EXPECT_EQ(control.edits[0].op_id, "op-1");
+    EXPECT_TRUE(control.edits[0].dry_run);
+    EXPECT_EQ(control.edits[1].op_id, "op-2");
+    EXPECT_EQ(umbra({"config", "rollback"}).status, 2);
+}
+
+TEST_F(ClientCommandsTest, DivergencesAreListedAndShown) {
+    EXPECT_EQ(umbra({"config", "divergence", "list"}).out, "no divergent edits\n");
+    control.diverged = {test::example_divergence()};
+    EXPECT_THAT(umbra({"config", "divergence", "list"}).out,
+                HasSubstr("1.4-0123abcd  conflicts  2026-01-01T00:00:00Z  1      2     1"));
+    const Ran shown = umbra({"config", "divergence", "show", "1.4-0123abcd"});
+    EXPECT_EQ(shown.status, 0) << shown.err;
+    for (const char* line :
+         {"1 edit after revision 1.3 by ann, merged as revision 2.6",
+          "KEY  BASE    MASTER  SAVED  OUTCOME\n", "a    (none)  (none)  1      merged\n",
+          "b    0       3       2      conflict\n", "umbra config divergence merge 1.4-0123abcd"}) {
+        EXPECT_THAT(shown.out, HasSubstr(line));
+    }
+    EXPECT_EQ(json({"config", "divergence", "list", "--json"}).at("divergences").as_array().size(),
+              1u);
+    EXPECT_EQ(json({"config", "divergence", "show", "--json"}).at("id").as_string(),
+              "1.4-0123abcd");
+}
+
+TEST_F(ClientCommandsTest, DivergenceWithoutAnIdIsTheOnlyOpenOne) {
+    EXPECT_THAT(umbra({"config", "divergence", "merge"}).err, HasSubstr("nothing is open"));
+    auto other = test::example_divergence();
+    other.id = "1.2-00000000";
+    other.state = "merged";
+    control.diverged = {other, test::example_divergence()};
+    EXPECT_EQ(umbra({"config", "divergence", "merge", "--author", "ann"}).status, 0);
+    EXPECT_EQ(control.calls.back(), "merge 1.4-0123abcd by ann");
+    EXPECT_EQ(umbra({"config", "divergence", "drop", "x-1", "--author", "ann"}).status, 0);
+    EXPECT_EQ(control.calls.back(), "drop x-1 by ann");
+    control.diverged[0].state = "saved";
+    const Ran several = umbra({"config", "divergence", "drop"});
+    EXPECT_EQ(several.status, 2);
+    EXPECT_THAT(several.err, HasSubstr("1.2-00000000"));
+    EXPECT_THAT(umbra({"config", "divergence", "show", "none"}).err, HasSubstr("none"));
+}
+
 TEST_F(ClientCommandsTest, HistoryIsATable) {
     control.entries = {{"3.42", "2026-01-01T00:00:00Z", "ann", "why", {{"a", "1"}, {"b", "2"}}}};
     EXPECT_THAT(umbra({"config", "history"}).out,

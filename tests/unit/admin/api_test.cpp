@@ -234,6 +234,54 @@ TEST_F(ApiTest, ApplyCarriesTheDocument) {
     EXPECT_TRUE(control.edits[0].dry_run);
 }
 
+TEST_F(ApiTest, RollbackIsAnEditWithARevision) {
+    const auto response =
+        post("/v1/config/rollback", R"({"revision": "3.40", "message": "why", "op_id": "op-2"})");
+    EXPECT_EQ(response.status, 200u) << response.body;
+    ASSERT_EQ(control.edits.size(), 1u);
+    EXPECT_EQ(control.edits[0].rollback_to, "3.40");
+    EXPECT_EQ(control.edits[0].message, "why");
+    EXPECT_EQ(control.edits[0].op_id, "op-2");
+    EXPECT_THAT(error(post("/v1/config/rollback", "{}"), 400), HasSubstr("\"revision\""));
+}
+
+TEST_F(ApiTest, DiffHasBothSidesOfEveryKey) {
+    control.compared = {"3.40", "3.41", {{"a", std::nullopt, "1"}, {"b", "2", std::nullopt}}};
+    EXPECT_EQ(get("/v1/config/diff?from=3.40&to=3.41").body,
+              R"({"from":"3.40","to":"3.41","changes":[{"key":"a","from":null,"to":"1"},)"
+              R"({"key":"b","from":"2","to":null}],"text":"+ a = 1\n"})");
+    EXPECT_EQ(get("/v1/config/diff").status, 200u);
+    EXPECT_THAT(control.calls, ElementsAre("diff [3.40] [3.41]", "diff [] []"));
+    control.next = {Outcome::invalid, "no such revision", {}, "", ""};
+    EXPECT_EQ(error(get("/v1/config/diff?from=9.9"), 400), "no such revision");
+}
+
+TEST_F(ApiTest, DivergencesAreThreeWayTables) {
+    control.diverged = {test::example_divergence()};
+    const auto list = json(get("/v1/config/divergence")).at("divergences");
+    const object one = list.at(0).as_object();
+    EXPECT_EQ(one.at("id").as_string(), "1.4-0123abcd");
+    EXPECT_EQ(one.at("state").as_string(), "conflicts");
+    EXPECT_EQ(one.at("conflicts"), 1);
+    EXPECT_EQ(one.at("edits").at(0).at("changes").at(1).at("value").as_string(), "2");
+    EXPECT_EQ(boost::json::serialize(one.at("keys")),
+              R"([{"key":"a","base":null,"master":null,"saved":"1","outcome":"merged"},)"
+              R"({"key":"b","base":"0","master":"3","saved":"2","outcome":"conflict"}])");
+    EXPECT_EQ(json(get("/v1/config/divergence?id=other")).at("divergences").as_array().size(), 0u);
+}
+
+TEST_F(ApiTest, DivergencesAreMergedAndDroppedByName) {
+    EXPECT_EQ(post("/v1/config/divergence/merge", R"({"id": "1.4-ab", "author": "ann"})").status,
+              200u);
+    EXPECT_EQ(post("/v1/config/divergence/drop", R"({"id": "1.4-ab", "author": "bob"})").status,
+              200u);
+    EXPECT_THAT(control.calls, ElementsAre("merge 1.4-ab by ann", "drop 1.4-ab by bob"));
+    EXPECT_THAT(error(post("/v1/config/divergence/drop", "{}"), 400), HasSubstr("\"id\""));
+    control.next = {Outcome::refused, "dropped already", {}, "", ""};
+    EXPECT_EQ(error(post("/v1/config/divergence/merge", R"({"id": "1.4-ab"})"), 409),
+              "dropped already");
+}
+
 TEST_F(ApiTest, HistoryIsBoundedByTheRequest) {
     control.entries = {
         {"3.42", "2026-01-01T00:00:00Z", "ann", "why", {{"a", "1"}, {"b", std::nullopt}}}};

@@ -36,6 +36,8 @@ public:
     std::vector<instance::Edit> edits;
     std::vector<instance::HistoryEntry> entries;
     std::vector<instance::Decision> decisions;
+    instance::Comparison compared;
+    std::vector<instance::DivergenceView> diverged;
     bool mute = false;  ///< Drop requests without an answer.
 
     /// What another process asked happened before this returns, also in the eyes of a tool that
@@ -96,6 +98,33 @@ public:
             done(next, entries);
         });
     }
+    void diff(std::string from, std::string to,
+              std::function<void(Reply, instance::Comparison)> done) override {
+        post([this, from = std::move(from), to = std::move(to), done = std::move(done)] {
+            calls.push_back("diff [" + from + "] [" + to + "]");
+            Reply reply = next;
+            reply.text = "+ a = 1\n";
+            done(reply, compared);
+        });
+    }
+    void divergences(
+        std::string id,
+        std::function<void(Reply, std::vector<instance::DivergenceView>)> done) override {
+        post([this, id = std::move(id), done = std::move(done)] {
+            calls.push_back("divergences [" + id + "]");
+            std::vector<instance::DivergenceView> found;
+            for (const auto& view : diverged) {
+                if (id.empty() || view.id == id) found.push_back(view);
+            }
+            done(next, found);
+        });
+    }
+    void divergence_merge(std::string id, std::string author, Done done) override {
+        answer("merge " + id + " by " + author, std::move(done));
+    }
+    void divergence_drop(std::string id, std::string author, Done done) override {
+        answer("drop " + id + " by " + author, std::move(done));
+    }
     void explain(std::size_t max,
                  std::function<void(Reply, std::vector<instance::Decision>)> done) override {
         post([this, max, done = std::move(done)] {
@@ -152,6 +181,22 @@ private:
     std::uint64_t asked_ = 0, settled_ = 0;
     std::thread thread_;
 };
+
+/// One key merged, one in conflict.
+inline instance::DivergenceView example_divergence() {
+    instance::DivergenceView view;
+    view.id = "1.4-0123abcd";
+    view.saved_at = "2026-01-01T00:00:00Z";
+    view.state = "conflicts";
+    view.fork = "1.3";
+    view.merged_as = "2.6";
+    view.authors = "ann";
+    view.conflicts = 1;
+    view.edits = {{"1.4", "2026-01-01T00:00:00Z", "ann", "why", {{"a", "1"}, {"b", "2"}}}};
+    view.keys = {{"a", std::nullopt, std::nullopt, "1", "merged"},
+                 {"b", "0", "3", "2", "conflict"}};
+    return view;
+}
 
 /// A master as contract.md shows it.
 inline instance::Status example_status() {

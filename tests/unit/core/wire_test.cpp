@@ -22,7 +22,12 @@ std::vector<Message> one_of_each() {
             TakeOver{3, at},
             TakeOverReply{false, "busy"},
             Update{3, {"one"}},
-            Beacon{3, at, hash}};
+            Beacon{3, at, hash},
+            Offer{"beta",
+                  {"1.4-ab", at, true, at, "ann", {{"k", "1", {}}}, {{"tunnel.t", true, false}}},
+                  true,
+                  "bob"},
+            OfferReply{"1.4-ab", true, false, "r", {3, 42}, true, {Fate::merged, Fate::kept}}};
 }
 
 TEST(WireTest, EveryMessageComesBackAsItWasSent) {
@@ -35,6 +40,13 @@ TEST(WireTest, EveryMessageComesBackAsItWasSent) {
         EXPECT_EQ(back->index(), message.index());
         EXPECT_EQ(encode(*back), bytes);
     }
+}
+
+TEST(WireTest, AFateThatIsNoneIsRefused) {
+    for (const auto fate : {Fate{0}, Fate{6}, Fate{255}}) {
+        EXPECT_FALSE(decode(encode(OfferReply{"1.4-ab", true, false, "", {}, true, {fate}})));
+    }
+    EXPECT_TRUE(decode(encode(OfferReply{"1.4-ab", true, false, "", {}, true, {fate_last}})));
 }
 
 TEST(WireTest, EveryTruncationIsRefusedAndSoIsATail) {

@@ -31,12 +31,22 @@ struct Truncate {
     std::uint64_t op;
     std::uint64_t seq;
     std::vector<Logged> saved;
+    SavedEdits edits{};  ///< What `saved` comes to.
 };
 struct Install {
     std::uint64_t op;
     Position position;
     Document document;
     std::vector<Logged> saved;
+    SavedEdits edits{};  ///< As in `Truncate`; meaningless when nothing is saved.
+};
+/// Note durably beside what was saved what became of it.
+struct SettleDivergence {
+    std::string id;
+    std::vector<Fate> fates;  ///< One for each key of the saved edits.
+    Revision revision;        ///< The edit that merged it; 0.0 when there was nothing to change.
+    bool resolved;            ///< Nobody has to look at it any more.
+    bool by_hand;             ///< An operator's merge.
 };
 
 struct SetPong {
@@ -115,12 +125,12 @@ struct Stop {};
 
 }  // namespace effect
 
-using Effect =
-    std::variant<effect::Persist, effect::Append, effect::Truncate, effect::Install,
-                 effect::SetPong, effect::Ping, effect::AskPeer, effect::AnswerPeer,
-                 effect::Publish, effect::Claim, effect::Activate, effect::Drain, effect::SetInSync,
-                 effect::Consent, effect::Reply, effect::RaiseAlert, effect::ClearAlert,
-                 effect::Explain, effect::ApplyDocument, effect::Stop>;
+using Effect = std::variant<effect::Persist, effect::Append, effect::Truncate, effect::Install,
+                            effect::SettleDivergence, effect::SetPong, effect::Ping,
+                            effect::AskPeer, effect::AnswerPeer, effect::Publish, effect::Claim,
+                            effect::Activate, effect::Drain, effect::SetInSync, effect::Consent,
+                            effect::Reply, effect::RaiseAlert, effect::ClearAlert, effect::Explain,
+                            effect::ApplyDocument, effect::Stop>;
 using Effects = std::vector<Effect>;
 
 }  // namespace umbra::core

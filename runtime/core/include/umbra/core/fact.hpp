@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/core/log.hpp>
+#include <umbra/core/merge.hpp>
 #include <umbra/core/settings.hpp>
 #include <umbra/core/types.hpp>
 #include <umbra/sdk/time.hpp>
@@ -22,7 +23,9 @@ using RequestId = std::uint64_t;
 /// What the shell reports to the core. Named in the past tense.
 namespace fact {
 
-struct Ticked {};
+struct Ticked {
+    std::int64_t wall_ms = 0;  ///< Unix time, for people only; 0 = as before.
+};
 /// The loop did not run for `gap`, though it should have: suspend, SIGSTOP, starvation.
 struct LoopWasLate {
     Duration gap;
@@ -115,6 +118,22 @@ struct EditRequested {
     Entry edit;  ///< op_id, author, message, time_ms, changes; the rest is filled in.
     std::optional<Revision> if_revision;
 };
+/// At the start, for each that is on disk and not resolved: what an earlier run saved.
+struct DivergenceLoaded {
+    SavedEdits edits;
+    std::vector<Fate> fates;  ///< Empty when nobody merged it yet.
+    Revision revision;        ///< Of the edit that merged it.
+};
+/// An operator wants the saved values of what conflicts to be applied.
+struct DivergenceMergeRequested {
+    RequestId request;
+    std::string id;
+    std::string author;
+};
+/// An operator wants nothing of it any more; the shell has noted that.
+struct DivergenceDropped {
+    std::string id;
+};
 struct SwitchRequested {
     RequestId request;
     bool force;
@@ -145,7 +164,8 @@ using Fact =
                  fact::PingFailed, fact::PeerAnswered, fact::PeerDidNotAnswer, fact::PeerAsked,
                  fact::PeerPublished, fact::TunnelsConfigured, fact::TunnelChanged,
                  fact::RegisterSeen, fact::ClaimAnswered, fact::ClaimFailed, fact::InSyncAnswered,
-                 fact::ConsentAnswered, fact::Drained, fact::EditRequested, fact::SwitchRequested,
+                 fact::ConsentAnswered, fact::Drained, fact::EditRequested, fact::DivergenceLoaded,
+                 fact::DivergenceMergeRequested, fact::DivergenceDropped, fact::SwitchRequested,
                  fact::PauseRequested, fact::ConnectRequested, fact::EnableRequested,
                  fact::PolicyChanged, fact::StopRequested>;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/core/damping.hpp>
+#include <umbra/core/divergence.hpp>
 #include <umbra/core/effect.hpp>
 #include <umbra/core/fact.hpp>
 #include <umbra/core/log.hpp>
@@ -49,6 +50,9 @@ public:
     static constexpr int takeover_delays_max = 4;
 
     Node(Settings settings, Persistent persistent, Log log, Instant now);
+
+    /// What tells a valid configuration from another; without it every merge counts as valid.
+    void judge_with(Judge judge) { judge_.judge = std::move(judge); }
 
     /// Takes one fact. @param now  Not earlier than in the previous call.
     [[nodiscard]] Effects step(Instant now, const Fact& fact);
@@ -147,6 +151,11 @@ private:
         Effects list;
         bool operator==(const Outbox&) const { return true; }
     };
+    /// A function, equal to any other of its kind.
+    struct Validity {
+        Judge judge;
+        bool operator==(const Validity&) const { return true; }
+    };
     struct StoreOp {
         std::uint64_t op = 0;
         Position after;
@@ -154,7 +163,7 @@ private:
     };
 
     // --- facts, node.cpp
-    void on(const fact::Ticked&) {}
+    void on(const fact::Ticked&);
     void on(const fact::LoopWasLate&);
     void on(const fact::Persisted&);
     void on(const fact::Stored&);
@@ -227,8 +236,8 @@ private:
     wire::TakeOverReply answer(const wire::TakeOver&);
     void append_edit(const fact::EditRequested& request);
     void await_commit(RequestId request, Revision revision, bool repeated);
-    [[nodiscard]] std::optional<std::string> edit_obstacle(
-        const fact::EditRequested& request) const;
+    [[nodiscard]] std::optional<std::string> edit_obstacle() const;
+    [[nodiscard]] static std::optional<std::string> size_obstacle(const Entry& edit);
     void try_commit();
     void manage_in_sync();
     void ask_in_sync(std::set<Member> members);
@@ -243,6 +252,26 @@ private:
     [[nodiscard]] bool surely_in_sync(const Member& member) const;
     [[nodiscard]] bool must_drop_absent() const;
     [[nodiscard]] Duration lost_after() const;
+
+    // --- edits of the losing side of a partition, divergence.cpp
+    struct Merged {
+        std::vector<Fate> fates;
+        Revision revision;
+        std::optional<std::string> problem;  ///< Not possible, also not later.
+    };
+    void on(const fact::DivergenceLoaded&);
+    void on(const fact::DivergenceMergeRequested&);
+    void on(const fact::DivergenceDropped&);
+    wire::OfferReply answer(const wire::Offer&);
+    void on_reply(const wire::OfferReply&);
+    void keep_divergence(SavedEdits edits);
+    bool offer_divergence();
+    void merge_own_divergences();
+    Merged merge_saved(const SavedEdits& edits, const std::string& node, bool by_hand,
+                       const std::string& author);
+    void settle(OpenDivergence& divergence, const std::vector<Fate>& fates, Revision revision);
+    void fail_by_hand(OpenDivergence& divergence, Verdict verdict, std::string text);
+    void show_divergences();
 
     // --- replication on the shadow, follower.cpp
     void drive_following();
@@ -267,6 +296,7 @@ private:
     bool take_bodies(const std::vector<std::string>& bodies);
     void cut_fork();
     void begin_snapshot();
+    [[nodiscard]] std::optional<std::uint64_t> shared_with(const Position& theirs) const;
     void start_over(Duration delay);
     [[nodiscard]] bool peer_is_master() const;
 
@@ -295,6 +325,8 @@ private:
     bool raised_at_start_ = false;          ///< `persistent_` is ahead of what is on disk.
     std::uint64_t persisted_ = 0;           ///< Versions up to this one are on disk.
     std::uint64_t disconnect_version_ = 0;  ///< `Persist` of the last order to disconnect.
+    Validity judge_;
+    std::int64_t wall_ms_ = 0;
     Log log_;
     Position durable_;
     std::deque<StoreOp> storing_;
@@ -350,6 +382,8 @@ private:
     std::string snapshot_bytes_;
     Position snapshot_position_;
     bool trouble_ = false;
+
+    Divergences divergences_;
 
     // follower
     Following following_ = Following::idle;

@@ -27,6 +27,9 @@ struct Revision {
 
 [[nodiscard]] std::string to_string(Revision revision);
 
+/// Why an edit that was made for another revision is refused.
+[[nodiscard]] std::string revision_conflict(Revision current, Revision wanted);
+
 /// Place in the log, with the hash that makes a fork visible. Sequence 0 is before the first entry.
 struct Position {
     Revision revision;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/core/merge.hpp>
 #include <umbra/core/types.hpp>
 
 #include <cstdint>
@@ -115,9 +116,26 @@ struct Beacon {
     Hash digest{};
 };
 
+/// Shadow to master: these edits of mine are not in your log, merge what can be merged.
+struct Offer {
+    std::string node;
+    SavedEdits edits;
+    bool by_hand = false;  ///< An operator wants what conflicts too.
+    std::string author;    ///< That operator.
+};
+struct OfferReply {
+    std::string id;
+    bool accepted = false;
+    bool final = false;  ///< Not accepted, and asking again would change nothing.
+    std::string reason;  ///< When not accepted: one sentence.
+    Revision revision;   ///< The edit that merges; 0.0 when nothing was to be changed.
+    bool durable = false;
+    std::vector<Fate> fates;  ///< One for each key that was offered.
+};
+
 using Message =
     std::variant<Pong, Hello, HelloReply, Fetch, FetchReply, FetchSnapshot, SnapshotReply, Report,
-                 ReportReply, TakeOver, TakeOverReply, Update, Beacon>;
+                 ReportReply, TakeOver, TakeOverReply, Update, Beacon, Offer, OfferReply>;
 
 [[nodiscard]] std::string encode(const Message& message);
 /// Nothing for anything that is not exactly one well-formed message of at most `message_bytes_max`.

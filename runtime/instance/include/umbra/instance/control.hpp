@@ -107,12 +107,45 @@ struct Edit {
     std::vector<core::Change> changes;    ///< `set` and `unset`; literals as the user typed them.
     std::optional<std::string> document;  ///< `apply`: make the configuration equal to this TOML.
     std::string document_name;            ///< File name for error messages.
+    /// `rollback`: make the configuration equal to what it was at this revision; empty = none.
+    std::string rollback_to;
     bool dry_run = false;
 };
 
 struct HistoryEntry {
     std::string revision, time, author, message;
     std::vector<core::Change> changes;
+};
+
+/// A key that has not the same value in two documents; nothing where it is not there.
+struct KeyDifference {
+    std::string key;
+    std::optional<std::string> from, to;
+};
+struct Comparison {
+    std::string from, to;  ///< Revisions.
+    std::vector<KeyDifference> keys;
+};
+
+/// A row of the three-way table of a divergence.
+struct DivergenceKey {
+    std::string key;
+    std::optional<std::string> base;    ///< Where the two sides parted.
+    std::optional<std::string> master;  ///< What the master has, or had before the merge.
+    std::optional<std::string> saved;   ///< What this instance had.
+    std::string fate;  ///< equal | merged | conflict | restricted | kept; empty before the merge.
+};
+/// Edits of this instance that the master did not have when they met again.
+struct DivergenceView {
+    std::string id, saved_at;
+    std::string state;  ///< saved | conflicts | merged | dropped
+    std::string settled_at;
+    std::string fork;       ///< Last revision that both have; empty when that is not known.
+    std::string merged_as;  ///< Revision of the merge; empty when none was needed.
+    std::string authors;
+    std::size_t conflicts = 0;
+    std::vector<HistoryEntry> edits;
+    std::vector<DivergenceKey> keys;
 };
 
 /// Everything an administrator can ask of a running instance. The admin API is written against
@@ -138,6 +171,19 @@ public:
     /// Newest first, at most `max`.
     virtual void history(std::size_t max,
                          std::function<void(Reply, std::vector<HistoryEntry>)> done) = 0;
+
+    /// What turns revision `from` into `to`. An empty `to` is the current one, an empty `from` the
+    /// one before `to`. `text` of the reply is the difference as lines.
+    virtual void diff(std::string from, std::string to,
+                      std::function<void(Reply, Comparison)> done) = 0;
+
+    /// Those that this instance holds, oldest first; with an id only that one.
+    virtual void divergences(std::string id,
+                             std::function<void(Reply, std::vector<DivergenceView>)> done) = 0;
+    /// Applies the saved values of what conflicts, as an edit; a shadow has its master do it.
+    virtual void divergence_merge(std::string id, std::string author, Done done) = 0;
+    /// Forgets it. The configuration stays as it is.
+    virtual void divergence_drop(std::string id, std::string author, Done done) = 0;
 
     /// Changes of role and those that did not happen, newest first, at most `max`.
     virtual void explain(std::size_t max,

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "client.hpp"
+#include <umbra/config/shared_document.hpp>
+
+#include <string>
+#include <variant>
+
+namespace umbra::cli {
+
+/// The configuration of the instance, now or at a revision; or the exit status after an error was
+/// printed.
+std::variant<core::Document, int> fetch_document(const Connection& connection,
+                                                 const std::string& revision);
+
+}  // namespace umbra::cli

@@ -1,0 +1,133 @@
+// What becomes of an edit before the core sees it, and what is shown of the history.
+
+#include "editor.hpp"
+
+#include "simulation/hash.hpp"
+#include "unit/config/sample_catalog.hpp"
+
+#include <gmock/gmock.h>
+
+namespace umbra::instance {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class EditorTest : public ::testing::Test {
+protected:
+    EditorTest() {
+        add({{"takeover.grace_period", "\"30s\""}});
+        add({{"takeover.grace_period", "\"40s\""}, {"takeover.on_tunnel_loss", "\"5s\""}});
+        add({{"takeover.on_tunnel_loss", std::nullopt}});
+    }
+    void add(std::vector<core::Change> changes) {
+        core::Entry entry;
+        entry.changes = std::move(changes);
+        log.append(1, std::move(entry));
+    }
+    std::variant<CheckedEdit, Reply> check(const Edit& edit) {
+        return check_edit(edit, log, catalog);
+    }
+    Reply refused(const Edit& edit) {
+        auto result = check(edit);
+        EXPECT_TRUE(std::holds_alternative<Reply>(result));
+        return std::holds_alternative<Reply>(result) ? std::get<Reply>(result) : Reply{};
+    }
+
+    config::SampleCatalog catalog;
+    core::Log log{&simulation::quick_hash};
+};
+
+Edit rollback(const std::string& revision, const std::string& message = {}) {
+    Edit edit;
+    edit.rollback_to = revision;
+    edit.message = message;
+    return edit;
+}
+
+TEST_F(EditorTest, RollbackIsANewEditThatSaysSo) {
+    const auto result = check(rollback("1.1", "slower again"));
+    ASSERT_TRUE(std::holds_alternative<CheckedEdit>(result));
+    const auto& checked = std::get<CheckedEdit>(result);
+    EXPECT_EQ(checked.entry.message, "rollback to 1.1: slower again");
+    EXPECT_EQ(checked.entry.changes,
+              (std::vector<core::Change>{{"takeover.grace_period", "\"30s\""}}));
+    EXPECT_THAT(checked.diff, HasSubstr("+ takeover.grace_period = \"30s\""));
+    EXPECT_EQ(std::get<CheckedEdit>(check(rollback("1.2"))).entry.message, "rollback to 1.2");
+}
+
+TEST_F(EditorTest, RollbackToWhatIsOrNeverWasChangesNothing) {
+    EXPECT_EQ(refused(rollback("1.3")).message, "nothing to change");
+    for (const char* wrong : {"1.4", "2.1", "7", "one"}) {
+        EXPECT_EQ(refused(rollback(wrong)).outcome, Outcome::invalid) << wrong;
+    }
+}
+
+TEST_F(EditorTest, RollbackToWhatIsNoLongerValidIsRefused) {
+    add({{"tunnel.main.plugin", "\"gone\""}});
+    add({{"tunnel.main.plugin", std::nullopt}});
+    const Reply reply = refused(rollback("1.4"));
+    EXPECT_EQ(reply.outcome, Outcome::invalid);
+    ASSERT_FALSE(reply.details.empty());
+    EXPECT_THAT(reply.details.front(), HasSubstr("gone"));
+}
+
+TEST_F(EditorTest, EditForAnotherRevisionIsAConflictThatNamesTheCurrentOne) {
+    Edit edit;
+    edit.changes = {{"takeover.grace_period", "50s"}};
+    edit.if_revision = "1.2";
+    for (const bool dry : {false, true}) {
+        edit.dry_run = dry;
+        const Reply reply = refused(edit);
+        EXPECT_EQ(reply.outcome, Outcome::refused);
+        EXPECT_THAT(reply.message, HasSubstr("at revision 1.3, not 1.2"));
+    }
+    edit.changes = {{"takeover.grace_period", "40s"}};  // What it is already.
+    EXPECT_EQ(refused(edit).outcome, Outcome::refused);
+    edit.if_revision = "1.3";
+    EXPECT_EQ(refused(edit).message, "nothing to change");
+    edit.if_revision = "3";
+    EXPECT_EQ(refused(edit).outcome, Outcome::invalid);
+}
+
+TEST_F(EditorTest, OperationIdIsBounded) {
+    Edit edit;
+    edit.changes = {{"takeover.grace_period", "50s"}};
+    edit.op_id = std::string(128, 'x');
+    auto result = check(edit);
+    ASSERT_TRUE(std::holds_alternative<CheckedEdit>(result));
+    EXPECT_EQ(std::get<CheckedEdit>(result).entry.op_id, edit.op_id);
+    edit.op_id += 'x';
+    EXPECT_THAT(refused(edit).message, HasSubstr("at most 128 bytes"));
+}
+
+TEST_F(EditorTest, DiffOfAnyTwoRevisions) {
+    const auto [reply, compared] = diff(log, "1.1", "1.2");
+    EXPECT_EQ(reply.outcome, Outcome::done);
+    EXPECT_EQ(reply.text,
+              "- takeover.grace_period = \"30s\"\n+ takeover.grace_period = \"40s\"\n"
+              "+ takeover.on_tunnel_loss = \"5s\"\n");
+    ASSERT_EQ(compared.keys.size(), 2u);
+    EXPECT_EQ(compared.keys[0].from, "\"30s\"");
+    EXPECT_EQ(compared.keys[0].to, "\"40s\"");
+    EXPECT_EQ(compared.keys[1].from, std::nullopt);
+    const auto backwards = diff(log, "1.2", "1.1").second;
+    EXPECT_EQ(backwards.keys.at(1).to, std::nullopt);
+}
+
+TEST_F(EditorTest, DiffWithoutRevisionsIsWhatTheLastEditChanged) {
+    const auto last = diff(log, "", "").second;
+    EXPECT_EQ(last.from, "1.2");
+    EXPECT_EQ(last.to, "1.3");
+    ASSERT_EQ(last.keys.size(), 1u);
+    EXPECT_EQ(last.keys[0].key, "takeover.on_tunnel_loss");
+    EXPECT_EQ(last.keys[0].to, std::nullopt);
+    EXPECT_EQ(diff(log, "1.1", "").second.to, "1.3");
+    EXPECT_THAT(diff(log, "1.1", "").second.keys, testing::SizeIs(1));
+    EXPECT_EQ(diff(log, "2.1", "").first.outcome, Outcome::invalid);
+    const core::Log empty{&simulation::quick_hash};
+    EXPECT_THAT(diff(empty, "", "").second.keys, IsEmpty());
+}
+
+}  // namespace
+}  // namespace umbra::instance
