@@ -1,8 +1,8 @@
 find_package(SQLite3 REQUIRED)
 
 umbra_add_test(storage_queue_test LABEL unit
-    SOURCES unit/storage_queue/queue_test.cpp unit/storage_sqlite/mark_test.cpp
-    LIBRARIES umbra_storage_queue umbra_sqlite_storage)
+    SOURCES unit/storage_queue/queue_test.cpp unit/storage_queue/mark_test.cpp
+    LIBRARIES umbra_storage_queue)
 target_compile_definitions(storage_queue_test PRIVATE
     UMBRA_STORAGE_SQLITE_README="${PROJECT_SOURCE_DIR}/plugins/storage/sqlite/README.md")
 

@@ -15,7 +15,14 @@ RELEASE = "rel" in (BUILD / "CMakeCache.txt").read_text().lower().split("cmake_b
     1
 ].split("\n")[0]
 
-PLUGINS = ("transport-zeromq", "storage-file", "storage-sqlite", "probe-tcp", "tunnel-gateway")
+PLUGINS = (
+    "transport-zeromq",
+    "storage-file",
+    "storage-sqlite",
+    "storage-etcd",
+    "probe-tcp",
+    "tunnel-gateway",
+)
 PROGRAMS = {"runtime": ["usr/bin/umbra"], "gateway": ["usr/bin/umbra-gateway"], "sdk": []}
 FILES = {
     "runtime": [

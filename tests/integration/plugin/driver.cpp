@@ -13,6 +13,36 @@ void broken_interface(const char* what) {
     std::abort();
 }
 
+std::vector<std::string> to_arguments(const OptionValues& values) {
+    std::vector<std::string> arguments;
+    for (const auto& [name, value] : values) {
+        if (const auto* number = std::get_if<std::int64_t>(&value))
+            arguments.push_back(name + "#" + std::to_string(*number));
+        if (const auto* text = std::get_if<std::string>(&value))
+            arguments.push_back(name + "=" + *text);
+        if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+            for (const auto& element : *list) arguments.push_back(name + "+" + element);
+    }
+    return arguments;
+}
+
+OptionValues from_arguments(const char* const* first, const char* const* last) {
+    OptionValues values;
+    for (; first != last; ++first) {
+        const std::string text = *first;
+        const auto at = text.find_first_of("#=+");
+        if (at == std::string::npos) broken_interface("an argument is no option");
+        const auto name = text.substr(0, at);
+        const auto rest = text.substr(at + 1);
+        if (text[at] == '#') values[name] = std::int64_t{std::stoll(rest)};
+        if (text[at] == '=') values[name] = rest;
+        if (text[at] != '+') continue;
+        auto& value = values.try_emplace(name, std::vector<std::string>{}).first->second;
+        std::get<std::vector<std::string>>(value).push_back(rest);
+    }
+    return values;
+}
+
 PluginFile::PluginFile(const std::string& file, umbra_kind kind) {
     void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) broken_interface(::dlerror());
@@ -53,6 +83,7 @@ PluginInstance::PluginInstance(const PluginFile& file, const std::string& state_
                   detail::to_str("test"),
                   detail::to_str(host_->state_dir)};
     std::vector<umbra_value> raw(plugin_.option_count);
+    std::vector<std::vector<umbra_str>> lists(raw.size());
     for (std::size_t i = 0; i < raw.size(); ++i) {
         const auto& option = plugin_.options[i];
         raw[i].type = option.type;
@@ -61,6 +92,10 @@ PluginInstance::PluginInstance(const PluginFile& file, const std::string& state_
         raw[i].present = 1;
         if (const auto* number = std::get_if<std::int64_t>(&found->second)) {
             raw[i].integer = *number;
+        } else if (const auto* list = std::get_if<std::vector<std::string>>(&found->second)) {
+            for (const auto& element : *list) lists[i].push_back(detail::to_str(element));
+            raw[i].list = lists[i].data();
+            raw[i].list_len = lists[i].size();
         } else {
             raw[i].text = detail::to_str(std::get<std::string>(found->second));
         }

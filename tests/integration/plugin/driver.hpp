@@ -96,8 +96,14 @@ private:
     const umbra_plugin* plugin_;
 };
 
-/// Values of options: numbers for integers, booleans, durations (ns) and sizes, texts for the rest.
-using OptionValues = std::map<std::string, std::variant<std::int64_t, std::string>>;
+/// Values of options: numbers for integers, booleans, durations (ns) and sizes, lists for lists,
+/// texts for the rest.
+using OptionValue = std::variant<std::int64_t, std::string, std::vector<std::string>>;
+using OptionValues = std::map<std::string, OptionValue>;
+
+/// As arguments of another program, and back: "name#number", "name=text", "name+element".
+std::vector<std::string> to_arguments(const OptionValues& values);
+OptionValues from_arguments(const char* const* first, const char* const* last);
 
 /// One instance: made in the constructor, stopped and destroyed in the destructor.
 class PluginInstance {

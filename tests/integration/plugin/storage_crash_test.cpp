@@ -26,11 +26,13 @@ public:
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        auto seed_text = std::to_string(seed);
-        std::string texts[] = {storage.crash_writer, storage.file, state_dir, seed_text};
-        char* arguments[] = {texts[0].data(), texts[1].data(), texts[2].data(), texts[3].data(),
-                             nullptr};
-        if (::posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments, environ) != 0)
+        std::vector<std::string> texts{storage.crash_writer, storage.file, state_dir,
+                                       std::to_string(seed)};
+        for (auto& option : to_arguments(storage.options)) texts.push_back(std::move(option));
+        std::vector<char*> arguments;
+        for (auto& text : texts) arguments.push_back(text.data());
+        arguments.push_back(nullptr);
+        if (::posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ) != 0)
             broken_interface("cannot start the crash writer");
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(ends[1]);

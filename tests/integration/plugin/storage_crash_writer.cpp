@@ -1,4 +1,5 @@
-// Appends to a storage for ever, until it is killed: storage_crash_writer PLUGIN STATE_DIR SEED.
+// Appends to a storage for ever, until it is killed:
+//   storage_crash_writer PLUGIN STATE_DIR SEED [OPTION...]
 // Writes to stdout, for every answered operation, eight bytes: the sequence up to which everything
 // was acknowledged as durable. The parent knows the content from the sequence alone.
 
@@ -19,9 +20,10 @@ void tell(std::uint64_t acknowledged) {
         std::_Exit(3);
 }
 
-int run(const std::string& plugin, const std::string& state_dir, std::uint64_t random) {
+int run(const std::string& plugin, const std::string& state_dir, std::uint64_t random,
+        const OptionValues& options) {
     const PluginFile file{plugin, UMBRA_KIND_STORAGE};
-    StorageDriver storage{file, state_dir};
+    StorageDriver storage{file, state_dir, options};
     const auto opened = storage.open().get();
     if (!opened.ok()) {
         std::fprintf(stderr, "open: %s\n", opened.error().message.c_str());
@@ -52,6 +54,7 @@ int run(const std::string& plugin, const std::string& state_dir, std::uint64_t r
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) return 64;
-    return run(argv[1], argv[2], std::strtoull(argv[3], nullptr, 10));
+    if (argc < 4) return 64;
+    return run(argv[1], argv[2], std::strtoull(argv[3], nullptr, 10),
+               from_arguments(argv + 4, argv + argc));
 }

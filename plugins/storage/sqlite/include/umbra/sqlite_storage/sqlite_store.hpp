@@ -1,9 +1,9 @@
 #pragma once
 
 #include <umbra/sqlite_storage/database.hpp>
-#include <umbra/sqlite_storage/mark.hpp>
 #include <umbra/storage_queue/checks.hpp>
 #include <umbra/storage_queue/directory_lock.hpp>
+#include <umbra/storage_queue/mark.hpp>
 #include <umbra/storage_queue/queued_storage.hpp>
 
 #include <cstdint>
@@ -80,7 +80,7 @@ private:
     Settings settings_;
     storage_queue::DirectoryLock lock_;
     Database database_;
-    Mark mark_;
+    storage_queue::Mark mark_;
     storage_queue::Extent extent_;
     std::uint64_t commits_ = 0;
     std::optional<Error> lost_;

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace umbra::sqlite_storage {
+namespace umbra::storage_queue {
 
 /// Every mark has this length, so that one is overwritten in place, within a sector.
 inline constexpr std::size_t mark_size = 49;
@@ -17,9 +17,10 @@ std::string encode_mark(std::uint64_t commits);
 /// Empty when it is none, or damaged.
 std::optional<std::uint64_t> decode_mark(std::string_view bytes);
 
-/// How many commits were durable, kept outside of the database. It is written after each commit and
-/// not synced, so it is never ahead of what was durable; a database with fewer commits has lost
-/// some. This is what SQLite cannot tell: it takes a damaged part of its log for the end of it.
+/// How many commits were durable, kept in a local file beside the store. It is written after each
+/// commit and not synced, so it is never ahead of what was durable; a store with fewer commits has
+/// lost some. SQLite cannot tell: it takes a damaged part of its log for the end of it. Neither can
+/// a cluster that was restored from a backup.
 class Mark {
 public:
     explicit Mark(std::string path) : path_(std::move(path)) {}
@@ -40,4 +41,4 @@ private:
     int fd_ = -1;
 };
 
-}  // namespace umbra::sqlite_storage
+}  // namespace umbra::storage_queue

@@ -1,5 +1,5 @@
-#include <umbra/sqlite_storage/mark.hpp>
 #include <umbra/storage_queue/checksum.hpp>
+#include <umbra/storage_queue/mark.hpp>
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace umbra::sqlite_storage {
+namespace umbra::storage_queue {
 namespace {
 
 TEST(Mark, ComesBack) {
@@ -37,11 +37,10 @@ TEST(Mark, AndChecksumAreThoseOfTheReadme) {
     for (std::size_t i = 0; i < position.hash.size(); ++i)
         position.hash[i] = static_cast<std::byte>(i);
     char sum[20];
-    const auto end =
-        std::to_chars(sum, sum + sizeof sum, storage_queue::checksum(position, "hello"), 16);
+    const auto end = std::to_chars(sum, sum + sizeof sum, checksum(position, "hello"), 16);
     const auto row = "\n1|3|00010203|hello|" + std::string(sum, end.ptr) + "\n";
     EXPECT_NE(readme.find(row), std::string::npos) << row;
 }
 
 }  // namespace
-}  // namespace umbra::sqlite_storage
+}  // namespace umbra::storage_queue

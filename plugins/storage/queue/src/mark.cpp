@@ -1,6 +1,6 @@
-#include <umbra/sqlite_storage/mark.hpp>
 #include <umbra/storage_queue/checksum.hpp>
 #include <umbra/storage_queue/directory_lock.hpp>
+#include <umbra/storage_queue/mark.hpp>
 
 #include <cerrno>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace umbra::sqlite_storage {
+namespace umbra::storage_queue {
 
 namespace {
 
@@ -29,7 +29,7 @@ std::string padded(std::uint64_t value, int base, std::size_t width) {
 std::string encode_mark(std::uint64_t commits) {
     std::string line{name};
     line += padded(commits, 10, digits) + " ";
-    line += padded(storage_queue::crc64(line), 16, hex_digits) + "\n";
+    line += padded(crc64(line), 16, hex_digits) + "\n";
     return line;
 }
 
@@ -46,12 +46,12 @@ std::optional<std::uint64_t> decode_mark(std::string_view bytes) {
 Result<std::uint64_t> Mark::read() const {
     const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) return std::uint64_t{0};
-    if (fd < 0) return storage_queue::file_error("open", path_, errno);
+    if (fd < 0) return file_error("open", path_, errno);
     std::string bytes(mark_size + 1, '\0');
     const auto got = ::read(fd, bytes.data(), bytes.size());
     const int error = errno;
     ::close(fd);
-    if (got < 0) return storage_queue::file_error("read", path_, error);
+    if (got < 0) return file_error("read", path_, error);
     bytes.resize(static_cast<std::size_t>(got));
     return decode_mark(bytes).value_or(0);
 }
@@ -59,13 +59,13 @@ Result<std::uint64_t> Mark::read() const {
 Result<Done> Mark::start(std::uint64_t commits) {
     close();
     fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd_ < 0) return storage_queue::file_error("open", path_, errno);
+    if (fd_ < 0) return file_error("open", path_, errno);
     const auto line = encode_mark(commits);
     if (::pwrite(fd_, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()) ||
         ::ftruncate(fd_, static_cast<off_t>(line.size())) != 0)
-        return storage_queue::file_error("write", path_, errno);
+        return file_error("write", path_, errno);
     if (::fsync(fd_) != 0) {
-        auto failure = storage_queue::file_error("make durable", path_, errno);
+        auto failure = file_error("make durable", path_, errno);
         failure.code = Errc::data_loss;
         return failure;
     }
@@ -82,4 +82,4 @@ void Mark::close() noexcept {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-}  // namespace umbra::sqlite_storage
+}  // namespace umbra::storage_queue

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <umbra/sdk/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Requests and answers of etcd's JSON gateway (v3): texts in, texts out.
+namespace umbra::etcd_storage {
+
+struct KeyValue {
+    std::string key;
+    std::string value;
+    std::uint64_t mod_revision = 0;
+
+    bool operator==(const KeyValue&) const = default;
+};
+struct Found {
+    std::vector<KeyValue> pairs;
+    std::uint64_t count = 0;  ///< In the whole range, whatever the limit was.
+};
+struct Outcome {
+    bool succeeded = false;
+    std::uint64_t revision = 0;  ///< Of the store after it.
+    Found found;                 ///< What the failure branch asked for.
+};
+
+/// The first key after all that begin with `prefix`. @pre Not all bytes are 0xff.
+std::string end_of_prefix(std::string prefix);
+
+/// @param end  First key after the range; empty: `key` alone. @param limit  0: none.
+std::string range_request(const std::string& key, const std::string& end, std::size_t limit,
+                          bool count_only = false);
+std::string authenticate_request(const std::string& user, const std::string& password);
+
+/// A transaction that does something only if `guard` was last changed at `revision` (0: is not
+/// there), and reads `guard` otherwise.
+class Transaction {
+public:
+    Transaction(std::string guard, std::uint64_t revision);
+    void put(const std::string& key, std::string_view value);
+    void erase(const std::string& key, const std::string& end);
+    [[nodiscard]] std::size_t operations() const { return operations_; }
+    /// As etcd counts them against its limit of a request.
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    [[nodiscard]] std::string request() const;
+
+private:
+    std::string guard_;
+    std::uint64_t revision_;
+    std::string success_;
+    std::size_t operations_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+/// `internal` when the text is not such an answer.
+Result<Found> read_range(std::string_view body);
+Result<Outcome> read_outcome(std::string_view body);
+Result<std::string> read_token(std::string_view body);
+
+struct Refusal {
+    int code = 0;  ///< Of gRPC; -1 when the text is no answer of etcd's.
+    std::string message;
+};
+Refusal read_refusal(std::string_view body);
+
+}  // namespace umbra::etcd_storage
