@@ -239,8 +239,15 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
     SavedEdits asked = edits;
     // A fork that is not in this log, or no longer, says nothing about who changed what.
     if (log_.position_at(edits.fork.revision.seq) != edits.fork) asked.fork_known = false;
-    // By hand it is these keys and no others, whatever became of their tables.
-    if (by_hand) asked.tables.clear();
+    if (by_hand) {
+        // These keys and no others, whatever became of their tables.
+        asked.tables.clear();
+    } else {
+        leave_known_out(asked, ours, [&](const std::string& op) {
+            const auto revision = log_.find_op(op);
+            return revision && (!known || revision->seq < known->seq);
+        });
+    }
     const auto lines = merge(asked, ours, by_hand ? Judge{} : judge_.judge);
     Entry entry;
     entry.changes = changes_of(lines, by_hand);
@@ -260,6 +267,12 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
         if (merged.problem) return merged;
     }
     entry.op_id = op_id;
+    // Whoever asks for one of these again, because the answer was lost, gets this revision.
+    if (by_hand) {
+        for (const auto& op : asked.ops) entry.op_id += "\n" + op.op_id;
+    } else {
+        for (const auto& op : ops_in_force(asked, lines)) entry.op_id += "\n" + op;
+    }
     entry.author = by_hand ? author : "umbra";
     entry.message = "merge of divergence " + edits.id + " of " + node +
                     (edits.authors.empty() ? "" : ", edits by " + edits.authors);

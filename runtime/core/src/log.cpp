@@ -1,6 +1,7 @@
 #include <umbra/core/bytes.hpp>
 #include <umbra/core/log.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -97,7 +98,11 @@ Hash Log::chain(const Hash& previous, const std::string& body) const {
 
 void Log::add(Position position, std::string body, const Entry& entry) {
     core::apply(document_, entry.changes);
-    if (!entry.op_id.empty()) ops_.emplace(entry.op_id, position.revision.seq);
+    for (std::size_t at = 0; at < entry.op_id.size();) {
+        const auto end = std::min(entry.op_id.find('\n', at), entry.op_id.size());
+        ops_.emplace(entry.op_id.substr(at, end - at), position.revision.seq);
+        at = end + 1;
+    }
     entries_.push_back({position, std::move(body)});
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t authors_bytes_max = 256;
 /// So many tables and single keys are tried one by one when all of them together are not valid.
-constexpr std::size_t trials_max = 64;
+constexpr std::size_t trials_max = 16;
 
 /// Where each part of a canonical key ends; dots inside quotes separate nothing.
 std::vector<std::size_t> part_ends(std::string_view key) {
@@ -207,10 +207,55 @@ SavedEdits summarize(const Position& fork, bool fork_known, const Document& base
         if (auto table = table_of(change.key); !table.empty()) tables.insert(std::move(table));
         edits.keys.push_back({change.key, literal_at(base, change.key), std::move(change.literal)});
     }
+    for (const auto& logged : entries) {
+        const auto entry = decode_entry(logged.body);
+        if (!entry) continue;
+        std::set<std::string> changed;
+        for (const auto& change : entry->changes) {
+            if (literal_at(base, change.key) != literal_at(saved, change.key)) {
+                changed.insert(change.key);
+            }
+        }
+        edits.ops.push_back({entry->op_id, {changed.begin(), changed.end()}});
+    }
     for (const auto& table : tables) {
         edits.tables.push_back({table, has_table(base, table), has_table(saved, table)});
     }
     return edits;
+}
+
+void leave_known_out(SavedEdits& edits, const Document& ours,
+                     const std::function<bool(const std::string& op_id)>& known) {
+    std::set<std::string_view> news;
+    std::set<std::string_view> old;
+    for (const auto& op : edits.ops) {
+        auto& keys = known(op.op_id) ? old : news;
+        keys.insert(op.keys.begin(), op.keys.end());
+    }
+    std::set<std::string> tables;
+    for (auto& key : edits.keys) {
+        if (old.contains(key.key) && !news.contains(key.key)) {
+            key.saved = literal_at(ours, key.key);
+        } else {
+            tables.insert(table_of(key.key));
+        }
+    }
+    std::erase_if(edits.tables, [&](const auto& table) { return !tables.contains(table.name); });
+}
+
+std::vector<std::string> ops_in_force(const SavedEdits& saved,
+                                      const std::vector<MergeLine>& lines) {
+    std::set<std::string_view> undecided;
+    for (const auto& line : lines) {
+        if (line.fate != Fate::equal && !is_taken(line.fate)) undecided.insert(line.key);
+    }
+    std::vector<std::string> ids;
+    for (const auto& op : saved.ops) {
+        const bool open = std::any_of(op.keys.begin(), op.keys.end(),
+                                      [&](const auto& key) { return undecided.contains(key); });
+        if (!open && !op.op_id.empty()) ids.push_back(op.op_id);
+    }
+    return ids;
 }
 
 std::vector<MergeLine> merge(const SavedEdits& saved, const Document& ours, const Judge& judge) {

@@ -15,8 +15,12 @@ void visit(A& a, SavedTable& t) {
     a(t.name)(t.at_fork)(t.saved);
 }
 template <class A>
+void visit(A& a, SavedOp& o) {
+    a(o.op_id)(o.keys);
+}
+template <class A>
 void visit(A& a, SavedEdits& e) {
-    a(e.id)(e.fork)(e.fork_known)(e.last)(e.authors)(e.keys)(e.tables);
+    a(e.id)(e.fork)(e.fork_known)(e.last)(e.authors)(e.keys)(e.tables)(e.ops);
 }
 
 }  // namespace umbra::core

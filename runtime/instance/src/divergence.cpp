@@ -82,6 +82,12 @@ json::object to_json(const StoredDivergence& d) {
         tables.push_back(
             json::object{{"name", table.name}, {"at_fork", table.at_fork}, {"saved", table.saved}});
     }
+    json::array ops;
+    for (const auto& op : d.edits.ops) {
+        json::array op_keys;
+        for (const auto& key : op.keys) op_keys.emplace_back(key);
+        ops.push_back(json::object{{"op_id", op.op_id}, {"keys", std::move(op_keys)}});
+    }
     auto fork = to_json(d.edits.fork);
     fork["known"] = d.edits.fork_known;
     return {{"format", format_version},
@@ -96,7 +102,8 @@ json::object to_json(const StoredDivergence& d) {
             {"last", to_json(d.edits.last)},
             {"entries", std::move(entries)},
             {"keys", std::move(keys)},
-            {"tables", std::move(tables)}};
+            {"tables", std::move(tables)},
+            {"ops", std::move(ops)}};
 }
 
 // --- from JSON; what is not as it should be throws
@@ -188,6 +195,13 @@ StoredDivergence from_json(const json::object& o) {
         const auto& t = table.as_object();
         d.edits.tables.push_back(
             {text_at(t, "name"), t.at("at_fork").as_bool(), t.at("saved").as_bool()});
+    }
+    for (const auto& op : o.at("ops").as_array()) {
+        core::SavedOp saved{text_at(op.as_object(), "op_id"), {}};
+        for (const auto& key : op.as_object().at("keys").as_array()) {
+            saved.keys.emplace_back(key.as_string().c_str());
+        }
+        d.edits.ops.push_back(std::move(saved));
     }
     return d;
 }

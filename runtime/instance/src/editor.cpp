@@ -86,6 +86,9 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& l
         return invalid("an operation id may have at most " + std::to_string(op_id_bytes_max) +
                        " bytes");
     }
+    if (edit.op_id.find('\n') != std::string::npos) {
+        return invalid("an operation id is one line");
+    }
     if (!edit.if_revision.empty()) {
         const auto only_at = parse_revision(edit.if_revision);
         if (!only_at) {

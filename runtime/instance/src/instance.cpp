@@ -108,7 +108,11 @@ void Instance::carry_out(const core::Effect& effect) {
 /// Most effects belong to one part each.
 template <class E>
 void Instance::perform(const E& effect) {
-    if constexpr (requires { store_->carry_out(effect); }) {
+    if constexpr (std::is_same_v<E, core::effect::SettleDivergence>) {
+        store_->carry_out(effect);
+        // The core holds a bounded number of them; now there is room for another.
+        if (effect.resolved) load_divergences();
+    } else if constexpr (requires { store_->carry_out(effect); }) {
         store_->carry_out(effect);
     } else if constexpr (requires { tunnels_->carry_out(effect); }) {
         tunnels_->carry_out(effect);

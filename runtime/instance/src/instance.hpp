@@ -73,6 +73,7 @@ private:
     [[nodiscard]] Result<umbra::Done> import_initial(core::Log& log);
     [[nodiscard]] Result<umbra::Done> open_transport();
     void make_node(core::Log log);
+    void load_divergences();
     [[nodiscard]] host::Surroundings surroundings();
 
     // --- facts and effects, instance.cpp

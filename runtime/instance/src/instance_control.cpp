@@ -155,6 +155,7 @@ void Instance::divergence_drop(std::string id, std::string author, Done done) {
         }
         base::warn("storage", "divergence {} was dropped by {}", id, author);
         feed(core::fact::DivergenceDropped{id});
+        load_divergences();
         done({Outcome::done, "divergence " + id + " is dropped", {}, {}, {}});
     });
 }

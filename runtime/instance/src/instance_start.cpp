@@ -60,11 +60,7 @@ Result<Done> Instance::start() {
     apply_document();
     if (!applied_) tunnels_->apply({}, node_->epoch());
     feed(core::fact::Paired{peer_link_ && peer_link_->peer()});
-    for (auto& saved : divergences_.list()) {
-        if (!saved.open()) continue;
-        feed(core::fact::DivergenceLoaded{std::move(saved.edits), std::move(saved.fates),
-                                          saved.merged_as});
-    }
+    load_divergences();
     stepping_ = false;
     next_tick_ = loop_.now();
     publish_status();
@@ -73,6 +69,15 @@ Result<Done> Instance::start() {
                UMBRA_VERSION, core::to_string(node_->role()), node_->epoch(),
                core::to_string(node_->log().last().revision));
     return umbra::Done{};
+}
+
+/// What the core knows already it does not take twice.
+void Instance::load_divergences() {
+    for (auto& saved : divergences_.list()) {
+        if (!saved.open()) continue;
+        feed(core::fact::DivergenceLoaded{std::move(saved.edits), std::move(saved.fates),
+                                          saved.merged_as});
+    }
 }
 
 Result<core::Log> Instance::open_store() {

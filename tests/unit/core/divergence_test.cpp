@@ -201,6 +201,34 @@ TEST_F(DivergenceTest, ARetryOnTheNewMasterIsNotAppliedTwice) {
     EXPECT_EQ(document(1).at("a"), "6");
 }
 
+TEST_F(DivergenceTest, ARetryOfWhatWasMergedIsNotAppliedTwice) {
+    part();
+    pair.edit(0, {{"a", "2"}}, "left-1");
+    pair.edit(0, {{"b", "2"}}, "left-2");
+    pair.edit(1, {{"b", "3"}}, "right");
+    meet();
+    pair.edit(1, {{"a", "9"}}, "later");
+    const auto before = pair.node(1).log().last();
+    pair.edit(1, {{"a", "2"}}, "left-1");
+    EXPECT_EQ(pair.node(1).log().last(), before);
+    EXPECT_EQ(document(1).at("a"), "9");
+    // What conflicts is not in force: asked for again, it is an edit as any other.
+    pair.edit(1, {{"b", "2"}}, "left-2");
+    EXPECT_EQ(document(1).at("b"), "2");
+}
+
+TEST_F(DivergenceTest, WhatWasAskedForAgainBeforeTheMergeIsNotMergedOverLaterEdits) {
+    part();
+    pair.edit(0, {{"a", "2"}}, "left");
+    pair.edit(1, {{"a", "2"}}, "left");
+    pair.edit(1, {{"a", "9"}}, "right");
+    meet();
+    EXPECT_EQ(document(1).at("a"), "9");
+    EXPECT_THAT(kept().fates, ElementsAre(Fate::equal));
+    EXPECT_FALSE(kept().open);
+    EXPECT_FALSE(pair.alerted(0, "divergence"));
+}
+
 TEST_F(DivergenceTest, ATwinOfTheSameEpochLosesNothing) {
     // Without a gateway two instances can take the same number: what is shared cannot be told then.
     pair.cut();

@@ -170,7 +170,7 @@ TEST(MergeTest, WhatWouldNotBeValidBecomesAConflictAndTheRestMerges) {
     std::vector<Change> many{{"bad", "1"}};
     for (int i = 100; i < 200; ++i) many.push_back({"k" + std::to_string(i), "1"});
     const auto most = merged(many, {}, judge);
-    EXPECT_EQ(most.document.size(), base().size() + 63);
+    EXPECT_EQ(most.document.size(), base().size() + 15);
     EXPECT_EQ(most.fates.at("k199"), Fate::conflict);
 }
 

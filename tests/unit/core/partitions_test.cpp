@@ -81,11 +81,18 @@ private:
 
     void edit(std::size_t side, unsigned count) {
         for (; count != 0; --count) {
+            // Now and then somebody asks again for what was accepted already, wherever that was.
+            if (!accepted_.empty() && chance(1, 10)) {
+                const auto& [old, changes] =
+                    accepted_[pick(static_cast<unsigned>(accepted_.size()))];
+                (void)pair_.edit(side, changes, old);
+                continue;
+            }
             const std::string op = "op-" + std::to_string(++ops_);
             std::vector<Change> changes;
             for (unsigned i = 1 + pick(3); i != 0; --i) add_change(side, changes);
-            if (pair_.edit(side, std::move(changes), op).verdict != Verdict::refused) {
-                accepted_.push_back(op);
+            if (pair_.edit(side, changes, op).verdict != Verdict::refused) {
+                accepted_.emplace_back(op, std::move(changes));
             }
         }
     }
@@ -147,7 +154,7 @@ private:
     }
     bool nothing_lost() {
         const Log& log = pair_.node(0).log();
-        for (const auto& op : accepted_) {
+        for (const auto& [op, changes] : accepted_) {
             // A log that began anew from a snapshot has its edits in the master's.
             if (log.find_op(op) || pair_.node(1).log().find_op(op)) continue;
             if (pair_.saved_ops().contains(op)) continue;
@@ -231,7 +238,7 @@ private:
     Seen& seen_;
     TwoNodes pair_;
     unsigned ops_ = 0;
-    std::vector<std::string> accepted_;
+    std::vector<std::pair<std::string, std::vector<Change>>> accepted_;
 };
 
 TEST(PartitionsTest, NoAcceptedEditIsLostAndBothSidesEndEqual) {

@@ -19,8 +19,10 @@ using HashFunction = Hash (*)(std::string_view);
 /// One edit of the shared configuration. Never changes after it was made.
 struct Entry {
     Revision revision;
-    Hash previous{};    ///< Hash of the entry before it; of zeros for the first.
-    std::string op_id;  ///< Same id = same edit, however often it is retried.
+    Hash previous{};  ///< Hash of the entry before it; of zeros for the first.
+    /// Same id = same edit, however often it is retried. A merge has those of the edits that it
+    /// merges as well, one a line.
+    std::string op_id;
     std::string author;
     std::string message;
     std::int64_t time_ms = 0;  ///< Wall clock of the master, for people only.

@@ -49,6 +49,15 @@ struct SavedTable {
     bool operator==(const SavedTable&) const = default;
 };
 
+/// One saved edit: what it is called, and the keys that it changed as far as they differ in the
+/// end.
+struct SavedOp {
+    std::string op_id;
+    std::vector<std::string> keys;
+
+    bool operator==(const SavedOp&) const = default;
+};
+
 /// Edits that one side of a fork made and the other does not have, as what they changed altogether.
 struct SavedEdits {
     std::string id;
@@ -58,6 +67,7 @@ struct SavedEdits {
     std::string authors;         ///< "ann, bob"
     std::vector<SavedKey> keys;  ///< Sorted by key, and so are
     std::vector<SavedTable> tables;
+    std::vector<SavedOp> ops;  ///< In the order of the log.
 
     bool operator==(const SavedEdits&) const = default;
 };
@@ -75,6 +85,12 @@ struct MergeLine {
     bool operator==(const MergeLine&) const = default;
 };
 
+/// Takes out of `edits` what `known` edits did: they are in the other log as well, whatever came
+/// after them there, because somebody asked for them again. What is left of such a key says what
+/// `ours` says.
+void leave_known_out(SavedEdits& edits, const Document& ours,
+                     const std::function<bool(const std::string& op_id)>& known);
+
 /// Why a configuration is not valid; nothing when it is. Gives the same for the same document.
 using Judge = std::function<std::optional<std::string>(const Document&)>;
 
@@ -89,6 +105,10 @@ using Judge = std::function<std::optional<std::string>(const Document&)>;
 ///         to a mapping that the saved side removed.
 [[nodiscard]] std::vector<MergeLine> merge(const SavedEdits& saved, const Document& ours,
                                            const Judge& judge);
+
+/// The ids of the saved edits of which nothing is left to decide, in order.
+[[nodiscard]] std::vector<std::string> ops_in_force(const SavedEdits& saved,
+                                                    const std::vector<MergeLine>& lines);
 
 /// The changes that put `lines` in force; @param force  conflicts too.
 [[nodiscard]] std::vector<Change> changes_of(const std::vector<MergeLine>& lines, bool force);
