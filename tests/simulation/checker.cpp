@@ -186,6 +186,10 @@ void Checker::landed(const core::Logged& logged) {
         throw Violation("S5: revision " + to_string(logged.position.revision) +
                         " has two contents");
     }
+    if (const auto entry = core::decode_entry(logged.body);
+        entry && entry->op_id.starts_with(core::merge_op_id("", false))) {
+        merges_.insert(logged.position.revision);
+    }
 }
 
 void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revision revision,
@@ -201,7 +205,9 @@ void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revis
     }
     const core::Position position{revision, hash->second};
     const auto [known, fresh] = acknowledged_.emplace(revision.seq, Acknowledged{op, position});
-    if (!fresh && (known->second.position != position || known->second.op != op)) {
+    // A merge of saved edits stands for each of them, so several may be acknowledged with it.
+    const bool another = known->second.op != op && !merges_.contains(revision);
+    if (!fresh && (known->second.position != position || another)) {
         throw Violation("S3: " + op + " and " + known->second.op +
                         " were both acknowledged as number " + std::to_string(revision.seq));
     }

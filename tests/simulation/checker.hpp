@@ -93,6 +93,7 @@ private:
     core::Epoch granted_ = 0;
     core::Epoch given_up_below_ = 0;
     std::map<core::Revision, core::Hash> hashes_;
+    std::set<core::Revision> merges_;  ///< Of edits that a fork had cut.
     std::map<std::uint64_t, Acknowledged> acknowledged_;
     std::set<std::string> done_;
     std::map<core::Revision, std::string> bases_;
