@@ -38,10 +38,16 @@ TEST_F(EtcdUsers, TheRightPasswordWorksAlsoAfterEtcdForgotItsTokens) {
     ASSERT_TRUE(answer.ok()) << answer.error().message;
     EXPECT_EQ(*storage().read(1, 9).get(), entries_of(1, 4));
 
+    // Takes the tokens of the user away.
+    (void)server_.control(
+        "--user=root:secret user passwd umbra --interactive=false << END\ngeheim\nEND\n");
+    const auto again = append(5, 5);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+
     const auto path = directory_.path() + "/password";
     std::ofstream{path} << "geheim\n";
     auto options = with(with(options_for(server_), "user", "umbra"), "password_file", path);
-    EXPECT_EQ(open(options)->last.seq, 4u);
+    EXPECT_EQ(open(options)->last.seq, 5u);
 }
 
 TEST_F(EtcdUsers, WhoMayNotIsToldAtOnce) {

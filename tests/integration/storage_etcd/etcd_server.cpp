@@ -48,7 +48,7 @@ bool accepts(const std::string& port) {
 /// @return False when the command failed.
 bool output_of(const std::string& command, std::string& output) {
     output.clear();
-    std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+    std::FILE* pipe = ::popen(("exec 2>&1; " + command).c_str(), "r");
     if (pipe == nullptr) return false;
     std::array<char, 4096> part{};
     while (const auto got = std::fread(part.data(), 1, part.size(), pipe))

@@ -1,5 +1,6 @@
 // A cluster that goes away, comes back, is full, damaged or shared.
 
+#include "integration/storage_etcd/cutting_proxy.hpp"
 #include "integration/storage_etcd/etcd_fixture.hpp"
 
 #include <chrono>
@@ -39,6 +40,25 @@ TEST_F(EtcdFaults, RestartsOfEtcdMidWayLoseNothingAndDoNothingTwice) {
     EXPECT_TRUE(*storage().read(1, SIZE_MAX).get() == entries_of(11, count));
     EXPECT_EQ(reopen()->last, position_of(count));
     EXPECT_TRUE(*storage().read(1, SIZE_MAX).get() == entries_of(11, count));
+}
+
+TEST_F(EtcdFaults, ALostAnswerIsFoundOutAndNothingIsDoneTwice) {
+    CuttingProxy proxy{server_.port()};
+    options_["endpoints"] = std::vector<std::string>{proxy.url()};
+    ASSERT_TRUE(reopen().ok());
+    for (std::uint64_t seq = 1; seq <= 10; ++seq) {
+        proxy.lose_answers(seq % 3 == 0 ? 2 : 1);
+        const auto answer = append(seq, seq);
+        ASSERT_TRUE(answer.ok()) << answer.error().message;
+    }
+    EXPECT_EQ(proxy.lost(), 13);
+    proxy.lose_answers(1);
+    ASSERT_TRUE(storage().compact(entry_of(4, std::string(3'000'000, 's'))).get().ok());
+    proxy.lose_answers(1);
+    ASSERT_TRUE(storage().truncate(8).get().ok());
+    EXPECT_EQ(*storage().read(1, 99).get(), entries_of(5, 8));
+    EXPECT_EQ(reopen()->last, position_of(8));
+    EXPECT_EQ(*storage().read(1, 99).get(), entries_of(5, 8));
 }
 
 TEST_F(EtcdFaults, WhatWasAcknowledgedSurvivesTheEndOfBoth) {
