@@ -1,5 +1,6 @@
 // Appends per second of a storage plugin beside bare appends to a file in the same directory:
-//   storage_bench PLUGIN [DIRECTORY] [SECONDS]
+//   storage_bench PLUGIN [DIRECTORY] [SECONDS] [OPTION...]
+// An option is name=text, name#number or name+element of a list; each run has a prefix of its own.
 // Every writer has one append in flight. Bare: one thread, pwrite + fdatasync for each body.
 
 #include "integration/plugin/storage_driver.hpp"
@@ -60,10 +61,14 @@ Measured bare(const std::string& directory, std::chrono::duration<double> length
 }
 
 Measured storage(const PluginFile& file, const std::string& directory, std::size_t writers,
-                 std::chrono::duration<double> length) {
+                 std::chrono::duration<double> length, OptionValues options) {
+    if (auto* prefix = std::get_if<std::string>(&options["prefix"]))
+        *prefix += std::to_string(writers) + "/";
+    else
+        options.erase("prefix");
     const auto state = directory + "/state" + std::to_string(writers);
     std::filesystem::create_directory(state);
-    StorageDriver driver{file, state};
+    StorageDriver driver{file, state, options};
     if (!driver.open().get().ok()) broken_interface("cannot open the storage");
     struct Flight {
         Clock::time_point began;
@@ -92,7 +97,7 @@ Measured storage(const PluginFile& file, const std::string& directory, std::size
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: storage_bench PLUGIN [DIRECTORY] [SECONDS]\n");
+        std::fprintf(stderr, "usage: storage_bench PLUGIN [DIRECTORY] [SECONDS] [OPTION...]\n");
         return 2;
     }
     const TemporaryDirectory temporary;
@@ -101,7 +106,8 @@ int main(int argc, char** argv) {
     const PluginFile file{argv[1], UMBRA_KIND_STORAGE};
     bare(directory, length).print("bare");
     for (const std::size_t writers : {1u, 16u, 64u})
-        storage(file, directory, writers, length)
+        storage(file, directory, writers, length,
+                from_arguments(argv + std::min(argc, 4), argv + argc))
             .print((std::to_string(writers) + " writers").c_str());
     bare(directory, length).print("bare again");
 }
