@@ -101,8 +101,18 @@ void EtcdServer::start() {
     arguments.push_back(nullptr);
     const auto log = files_.path() + "/log";
     const pid_t parent = ::getpid();
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) broken_interface("pipe");
     pid_ = ::fork();
-    if (pid_ != 0) return;
+    if (pid_ != 0) {
+        // Until it has become etcd the child holds what this process holds, the locks of a storage
+        // among it. The pipe ends there.
+        ::close(ends[1]);
+        char none = 0;
+        while (::read(ends[0], &none, 1) > 0) continue;
+        ::close(ends[0]);
+        return;
+    }
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
     const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);

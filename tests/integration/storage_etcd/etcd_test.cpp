@@ -101,7 +101,9 @@ TEST_F(EtcdFaults, AMemberThatIsNotThereIsNamedAfterThePatience) {
     EXPECT_LT(steady_clock::now() - began, std::chrono::seconds{20});
     server_.start();
     options_["patience"] = 30 * second;
-    EXPECT_EQ(reopen()->last.seq, 1u);
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_EQ(opened->last.seq, 1u);
     storage_.reset();
     server_.kill();
     options_["patience"] = std::int64_t{0};
