@@ -35,6 +35,11 @@ protected:
         EXPECT_THAT(pair.kept(0), SizeIs(1));
         return pair.kept(0).begin()->second;
     }
+    static Entry edit_of(std::vector<Change> changes) {
+        Entry entry;
+        entry.changes = std::move(changes);
+        return entry;
+    }
     Entry last_entry() { return *decode_entry(pair.node(1).log().entries().back().body); }
 
     TwoNodes pair;
@@ -227,6 +232,35 @@ TEST_F(DivergenceTest, WhatWasAskedForAgainBeforeTheMergeIsNotMergedOverLaterEdi
     EXPECT_THAT(kept().fates, ElementsAre(Fate::equal));
     EXPECT_FALSE(kept().open);
     EXPECT_FALSE(pair.alerted(0, "divergence"));
+}
+
+TEST_F(DivergenceTest, NothingIsSettledBeforeTheMasterHasItOnDisk) {
+    part();
+    pair.edit(0, {{"a", "2"}}, "left");
+    pair.hold_disk(1, true);
+    pair.heal();
+    for (int i = 0; i < 30; ++i) pair.round();
+    ASSERT_EQ(document(0).at("a"), "2") << "the merge has arrived";
+    EXPECT_THAT(kept().fates, IsEmpty());
+    EXPECT_TRUE(pair.alerted(0, "divergence"));
+    pair.hold_disk(1, false);
+    ASSERT_TRUE(pair.settle());
+    EXPECT_FALSE(kept().open);
+}
+
+TEST_F(DivergenceTest, AForkThatTheMasterDoesNotKnowDecidesNothing) {
+    // As after a reset and an invitation by another master.
+    Log other{&simulation::quick_hash};
+    other.append(1, edit_of({{"a", "0"}}));
+    const Position fork = other.last();
+    const auto base = other.document();
+    other.append(1, edit_of({{"c", "7"}}));
+    const auto edits = summarize(fork, true, base, other.document(), {other.entries().back()});
+    pair.tell(1, fact::DivergenceLoaded{edits, {}, {}});
+    const auto before = pair.node(0).log().last();
+    for (int i = 0; i < 30; ++i) pair.round();
+    EXPECT_EQ(pair.node(0).log().last(), before);
+    EXPECT_TRUE(pair.alerted(1, "divergence"));
 }
 
 TEST_F(DivergenceTest, ATwinOfTheSameEpochLosesNothing) {

@@ -48,6 +48,12 @@ public:
         return sides_[i].alerts.contains(id);
     }
 
+    /// While held, nothing that this side writes becomes durable.
+    void hold_disk(std::size_t i, bool hold) {
+        sides_[i].held = hold;
+        if (hold) return;
+        for (const auto op : std::exchange(sides_[i].writing, {})) tell(i, fact::Stored{op});
+    }
     void cut() {
         cut_ = true;
         lose();
@@ -127,6 +133,8 @@ private:
         std::map<std::string, Kept> kept;
         std::set<std::string> alerts;
         std::string pong;
+        bool held = false;
+        std::vector<std::uint64_t> writing;
     };
     struct Message {
         enum class Kind { ask, answer, publish, ping } kind;
@@ -186,20 +194,27 @@ private:
                                                        std::chrono::milliseconds{1}});
         }
     }
+    void store(std::size_t i, std::uint64_t op, std::deque<Fact>& facts) {
+        if (sides_[i].held) {
+            sides_[i].writing.push_back(op);
+        } else {
+            facts.emplace_back(fact::Stored{op});
+        }
+    }
     void take(std::size_t i, const Effect& one, std::deque<Fact>& facts) {
         using Kind = Message::Kind;
         if (const auto* persist = std::get_if<effect::Persist>(&one)) {
             facts.emplace_back(fact::Persisted{persist->version});
         } else if (const auto* append = std::get_if<effect::Append>(&one)) {
-            facts.emplace_back(fact::Stored{append->op});
+            store(i, append->op, facts);
         } else if (const auto* truncate = std::get_if<effect::Truncate>(&one)) {
             save(i, truncate->saved, truncate->edits);
-            facts.emplace_back(fact::Stored{truncate->op});
+            store(i, truncate->op, facts);
         } else if (const auto* install = std::get_if<effect::Install>(&one)) {
             save(i, install->saved, install->edits);
-            facts.emplace_back(fact::Stored{install->op});
+            store(i, install->op, facts);
         } else if (const auto* settle = std::get_if<effect::SettleDivergence>(&one)) {
-            auto& kept_one = sides_[i].kept.at(settle->id);
+            auto& kept_one = sides_[i].kept[settle->id];
             kept_one = {kept_one.edits, settle->fates, settle->revision, !settle->resolved};
         } else if (const auto* ping = std::get_if<effect::Ping>(&one)) {
             send({Kind::ping, i, ping->ask, {}});
