@@ -99,6 +99,10 @@ void normalise_replication(core::Node& n, const Clock& clock, const Names& names
     if (n.follow_ask_) names.rename(*n.follow_ask_);
     clock.deadline(n.next_follow_);
     clock.deadline(n.next_report_);
+    for (auto& divergence : n.divergences_.list()) {
+        clock.deadline(divergence.next);
+        if (divergence.by_hand) clock.deadline(divergence.by_hand->until);
+    }
 }
 
 /// What the present part of a node does not use, and sets before it uses it again.
