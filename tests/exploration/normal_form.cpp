@@ -78,6 +78,7 @@ void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
     if (n.grant_) n.grant_->why.clear();
     clock.deadline(n.next_claim_);
     clock.since(n.tunnels_lost_);
+    clock.since(n.lost_at_);
     clock.since(n.peer_idle_since_);
     clock.deadline(n.next_consent_);
     if (n.handover_) {

@@ -3,6 +3,7 @@
 #include "text.hpp"
 #include <umbra/core/node.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace umbra::core {
@@ -113,6 +114,7 @@ void Node::end_handover(bool done, const std::string& text) {
               done ? text : "the roles were not switched: " + text);
     }
     if (done) return;
+    lost_at_.reset();
     tunnels_lost_.reset();  // Counts again from now, so that a failed handover is not a busy loop.
     explain(effect::Explain::Kind::unchanged, "no handover: " + text);
     if (stopping_) emit(effect::Stop{});
@@ -126,10 +128,12 @@ void Node::on(const fact::Drained&) {
 void Node::watch_tunnel_loss() {
     if (serving_ == 0 || tunnels_.empty() || any_tunnel(TunnelState::active)) {
         tunnels_lost_.reset();
+        lost_at_.reset();
         clear_alert("tunnels-down");
         return;
     }
-    if (!tunnels_lost_) tunnels_lost_ = now_;
+    // A cut is noticed after a silence, which was part of the loss already.
+    if (!tunnels_lost_) tunnels_lost_ = std::min(now_, lost_at_.value_or(now_));
     const Duration lost = now_ - *tunnels_lost_;
     // A register that knows less than the epoch it granted lost its record before this node could
     // tell it. The epoch counts for nothing there: claim another, and go on meanwhile.

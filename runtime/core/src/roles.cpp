@@ -268,6 +268,7 @@ void Node::on(const fact::TunnelsConfigured& fact) {
 void Node::on(const fact::TunnelChanged& fact) {
     const auto found = tunnels_.find(fact.tunnel);
     if (found == tunnels_.end()) return;
+    if (found->second.state == TunnelState::active) lost_at_ = now_ - fact.unheard;
     found->second.state = fact.state;
     // The gateway routes to this node again: it knows of no later epoch.
     const std::string* name = arbiter_name();

@@ -63,7 +63,8 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
         claim(next, ClaimReason::handover, "handover by " + peer_name());
         return;
     }
-    const bool idle = peer_idle_since_ && now_ - *peer_idle_since_ >= silence_limit();
+    // Whoever answers and does not serve is not fought over: damping has no part in it.
+    const bool idle = peer_idle_since_ && now_ - *peer_idle_since_ >= settings_.takeover_delay;
     if (!counts_as_in_sync(view) || view.holder.empty()) {
         // A register that lost its record does not know which of its nodes has every edit.
         standing_ = view.holder.empty() && view.epoch != 0
@@ -86,7 +87,7 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
     } else if (idle) {
         // It gave up the role, lost its data, or does not get it back: it consents or is gone.
         claim(next, view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
-              peer_name() + " answers, but did not serve for " + ms(silence_limit()));
+              peer_name() + " answers, but did not serve for " + ms(settings_.takeover_delay));
     }
 }
 

@@ -156,6 +156,7 @@ struct Decode<TunnelEvent> {
         if (!between(raw.state, TunnelState::down, TunnelState::refused))
             return nonsense("an unknown tunnel state " + std::to_string(raw.state));
         if (!whole(raw.reg)) return nonsense("null members");
+        if (raw.unheard_ns < 0) return nonsense("a sign of life in the future");
         return detail::decode(raw);
     }
 };

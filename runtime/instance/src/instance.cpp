@@ -145,12 +145,29 @@ void Instance::save(std::function<void()> done) {
         auto saved = save_state(config_.data_dir, copy);
         loop_.post([this, saved = std::move(saved), done = std::move(done)] {
             if (saved.ok()) {
+                disk_is_full(state_full_, {});
                 done();
+            } else if (saved.error().code == Errc::exhausted) {
+                // Nothing of it is on disk, so the core goes on waiting, and the peer may act.
+                disk_is_full(state_full_, saved.error().message);
+                loop_.schedule(loop_.now() + Store::full_retry,
+                               [this, done = std::move(done)] { save(done); });
             } else {
                 fail(saved.error());
             }
         });
     });
+}
+
+/// @param place  Which of the places it is. @param why  Empty: there is space again.
+void Instance::disk_is_full(std::string& place, const std::string& why) {
+    if (place == why) return;
+    place = why;
+    const auto& reason = storage_full_.empty() ? state_full_ : storage_full_;
+    alerts_.set(
+        "disk-full", true,
+        reason.empty() ? reason : reason + "; edits are refused, takeover and tunnels go on");
+    publish_status();
 }
 
 void Instance::answer(const core::effect::Reply& effect) {

@@ -84,6 +84,7 @@ private:
     template <class E>
     void perform(const E& effect);
     void save(std::function<void()> done);
+    void disk_is_full(std::string& place, const std::string& why);
     void answer(const core::effect::Reply& effect);
     void apply_document();
     void fail(const Error& error);
@@ -122,6 +123,7 @@ private:
     core::Epoch applied_epoch_ = 0;
     core::RequestId last_request_ = 0;
     std::map<core::RequestId, Done> requests_;
+    std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.
     std::function<void(std::optional<Error>)> on_end_;
 
     mutable std::mutex status_mutex_;

@@ -74,6 +74,14 @@ void Instance::edit(Edit edit, Done done) {
             feed(core::fact::EditRequested{expect(std::move(done)), {}, {}});
             return;
         }
+        if (!storage_full_.empty() && !edit.dry_run) {
+            done({Outcome::refused,
+                  "no edits while the disk is full: " + storage_full_,
+                  {},
+                  {},
+                  {}});
+            return;
+        }
         // A retry of an edit that was applied would change nothing now; the core knows it by its
         // id.
         if (!edit.op_id.empty() && node_->log().find_op(edit.op_id)) {

@@ -91,7 +91,8 @@ Result<core::Log> Instance::open_store() {
     if (!handle.ok()) return handle.error();
     store_ = std::make_unique<Store>(std::move(handle).value(), divergences_);
     store_->listen([this](std::uint64_t op) { feed(core::fact::Stored{op}); },
-                   [this](const Error& error) { fail(error); });
+                   [this](const Error& error) { fail(error); },
+                   [this](const std::string& why) { disk_is_full(storage_full_, why); });
     return store_->load(loop_, &sha256);
 }
 

@@ -40,6 +40,7 @@ Error damaged(const std::string& what) {
 }  // namespace
 
 Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
+    loop_ = &loop;
     const auto opened = await<StorageOpened>(loop, [&](auto done) {
         handle_->open(host::Deadline::after(open_limit), std::move(done));
     });
@@ -79,37 +80,82 @@ Result<Done> Store::append_now(Loop& loop, const core::Logged& entry) {
     });
 }
 
-void Store::listen(Stored stored, Failed failed) {
+void Store::listen(Stored stored, Failed failed, Full full) {
     stored_ = std::move(stored);
     failed_ = std::move(failed);
+    full_ = std::move(full);
 }
 
-host::Callback<Done> Store::completion(std::uint64_t op) {
-    return [this, op](const Result<Done>& result) {
-        if (result.ok()) {
-            stored_(op);
-        } else if (result.error().code != Errc::closed) {
-            failed_(result.error());
-        }
-    };
+void Store::add(Job job) {
+    jobs_.push_back(std::move(job));
+    run();
+}
+
+void Store::run() {
+    if (under_way_ != 0 || retry_armed_ || jobs_.empty()) return;
+    under_way_ = begin();
+}
+
+/// Begins what is at the front. @return how many jobs that is
+std::size_t Store::begin() {
+    const auto done = [this](const Result<Done>& result) { finished(result); };
+    if (jobs_.front().other) {
+        jobs_.front().other(done);
+        return 1;
+    }
+    std::vector<LogEntry> entries;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    for (const Job& job : jobs_) {
+        for (const auto& entry : job.entries) bytes += entry.body.size();
+        if (job.other || (count != 0 && bytes > batch_bytes_max)) break;
+        entries.insert(entries.end(), job.entries.begin(), job.entries.end());
+        ++count;
+    }
+    handle_->append(entries, host::Deadline::none(), done);
+    return count;
+}
+
+void Store::finished(const Result<Done>& result) {
+    const std::size_t count = std::exchange(under_way_, 0);
+    if (result.ok()) {
+        const auto op = jobs_[count - 1].op;
+        jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(count));
+        if (std::exchange(is_full_, false)) full_({});
+        stored_(op);
+        run();
+    } else if (result.error().code == Errc::exhausted) {
+        if (!std::exchange(is_full_, true)) full_(result.error().message);
+        retry_armed_ = true;
+        loop_->schedule(loop_->now() + full_retry, [this] {
+            retry_armed_ = false;
+            run();
+        });
+    } else if (result.error().code != Errc::closed) {
+        failed_(result.error());
+    }
 }
 
 void Store::carry_out(const core::effect::Append& effect) {
-    std::vector<LogEntry> entries;
-    entries.reserve(effect.entries.size());
-    for (const auto& logged : effect.entries) entries.push_back(to_entry(logged));
-    handle_->append(entries, host::Deadline::none(), completion(effect.op));
+    Job job{effect.op, {}};
+    job.entries.reserve(effect.entries.size());
+    for (const auto& logged : effect.entries) job.entries.push_back(to_entry(logged));
+    add(std::move(job));
 }
 
 void Store::carry_out(const core::effect::Truncate& effect) {
     if (!save_divergence(effect.edits, effect.saved)) return;
-    handle_->truncate(effect.seq, host::Deadline::none(), completion(effect.op));
+    add({effect.op, {}, [this, seq = effect.seq](host::Callback<Done> done) {
+             handle_->truncate(seq, host::Deadline::none(), std::move(done));
+         }});
 }
 
 void Store::carry_out(const core::effect::Install& effect) {
     if (!save_divergence(effect.edits, effect.saved)) return;
-    handle_->install({to_log_position(effect.position), core::encode(effect.document)},
-                     host::Deadline::none(), completion(effect.op));
+    LogEntry snapshot{to_log_position(effect.position), core::encode(effect.document)};
+    add({effect.op, {}, [this, snapshot = std::move(snapshot)](host::Callback<Done> done) {
+             handle_->install(snapshot, host::Deadline::none(), std::move(done));
+         }});
 }
 
 /// Durable before anything is cut. Rare, so it may hold the loop for the time of an fsync.

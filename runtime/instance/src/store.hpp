@@ -7,20 +7,34 @@
 #include <umbra/host/handles.hpp>
 #include <umbra/sdk/result.hpp>
 
+#include <chrono>
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace umbra::instance {
 
 /// The replicated log on disk: loads it through the storage plugin and carries out what the core
 /// wants stored, in order.
 ///
-/// Any failure to store is final: a master that cannot write must not stay master, and after an
-/// fsync error nobody knows what is on disk. `failed` is called once; the process ends.
+/// One operation is under way at a time; appends that wait for it go together, with one fsync for
+/// all of them.
+///
+/// A full disk is waited out: what was asked for is tried again until there is space, and `full` is
+/// told when it begins and ends. Any other failure is final: after an fsync error nobody knows what
+/// is on disk. `failed` is called once; the process ends.
 class Store {
 public:
     using Stored = std::function<void(std::uint64_t op)>;
     using Failed = std::function<void(const Error&)>;
+    /// @param why  Empty: there is space again.
+    using Full = std::function<void(const std::string& why)>;
+    static constexpr Duration full_retry{std::chrono::milliseconds{500}};
+    /// Bodies that go together; one larger entry goes alone.
+    static constexpr std::size_t batch_bytes_max = 4 * 1024 * 1024;
 
     /// @param divergences  Where what is cut goes first; outlives the store.
     Store(std::unique_ptr<host::StorageHandle> handle, const DivergenceFiles& divergences)
@@ -31,7 +45,7 @@ public:
     /// Appends before the core exists: the first import of a configuration.
     [[nodiscard]] Result<Done> append_now(Loop& loop, const core::Logged& entry);
 
-    void listen(Stored stored, Failed failed);
+    void listen(Stored stored, Failed failed, Full full);
     void carry_out(const core::effect::Append& effect);
     void carry_out(const core::effect::Truncate& effect);
     void carry_out(const core::effect::Install& effect);
@@ -42,12 +56,26 @@ public:
 private:
     [[nodiscard]] bool save_divergence(const core::SavedEdits& edits,
                                        const std::vector<core::Logged>& saved);
-    [[nodiscard]] host::Callback<Done> completion(std::uint64_t op);
+    struct Job {
+        std::uint64_t op;
+        std::vector<LogEntry> entries;                         ///< Of an append.
+        std::function<void(host::Callback<Done>)> other = {};  ///< Of anything else.
+    };
+    void add(Job job);
+    void run();
+    [[nodiscard]] std::size_t begin();
+    void finished(const Result<Done>& result);
 
     std::unique_ptr<host::StorageHandle> handle_;
     const DivergenceFiles& divergences_;
+    Loop* loop_ = nullptr;
     Stored stored_;
     Failed failed_;
+    Full full_;
+    std::deque<Job> jobs_;
+    std::size_t under_way_ = 0;  ///< So many from the front.
+    bool is_full_ = false;
+    bool retry_armed_ = false;
 };
 
 }  // namespace umbra::instance

@@ -167,7 +167,7 @@ void Tunnels::take(const std::string& name, Tunnel& tunnel, const TunnelEvent& e
         report_(core::fact::RegisterSeen{name, event.reg,
                                          event.type == TunnelEvent::Type::holder_lost});
     }
-    if (changed) report_(core::fact::TunnelChanged{name, event.state});
+    if (changed) report_(core::fact::TunnelChanged{name, event.state, event.unheard});
 }
 
 host::TunnelHandle* Tunnels::find(const std::string& name) {

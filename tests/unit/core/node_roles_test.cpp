@@ -94,6 +94,22 @@ TEST(NodeRoles, WhoJoinsAfterAResetConnectsAndWhoWasDisconnectedStaysSoAtARestar
     EXPECT_TRUE(writes[0].state.connect);
 }
 
+TEST(NodeRoles, ASilenceBeforeTheTunnelWasGivenUpIsPartOfItsLoss) {
+    for (const Duration unheard : {Duration{}, Duration{1900ms}}) {
+        Bench master = master_with_shadow();
+        master.ask(hello_of_beta());
+        master.ask(report_of_beta(1, master.node().log().last()));
+        master.tell(fact::TunnelChanged{"main", TunnelState::connecting, unheard});
+        Effects effects;
+        const Instant lost = master.now;
+        while (all<effect::AskPeer>(effects).empty() && master.now - lost < 10s) {
+            master.ask(report_of_beta(1, master.node().log().last()));
+            effects = master.wait(25ms);
+        }
+        EXPECT_EQ(master.now - lost, 5s - unheard);
+    }
+}
+
 TEST(NodeRoles, AShadowIsDisconnectedOnceThatIsOnDisk) {
     Bench shadow = shadow_in_sync();
     shadow.disk_works = false;

@@ -95,6 +95,7 @@ struct TunnelEvent {
     std::uint64_t count = 0;  ///< denied: since the last such event.
     RegisterView reg;
     std::string detail;
+    Duration unheard{};  ///< While no link is up: age of the far end's last sign of life.
 };
 
 /// Tunnel provider: keeps links to a far end and carries streams while this node is the holder.
@@ -169,7 +170,8 @@ inline TunnelEvent decode(const umbra_tunnel_event& raw) {
             raw.streams,
             raw.count,
             decode(raw.reg),
-            std::string{to_view(raw.detail)}};
+            std::string{to_view(raw.detail)},
+            Duration{raw.unheard_ns}};
 }
 inline TunnelSpec decode(const umbra_tunnel_spec& raw) {
     TunnelSpec spec{
@@ -211,7 +213,8 @@ struct Encode<TunnelEvent> {
                                      e.streams,
                                      e.count,
                                      to_raw(e.reg, members),
-                                     to_str(e.detail)};
+                                     to_str(e.detail),
+                                     e.unheard.count()};
         f(&raw);
     }
 };

@@ -63,6 +63,11 @@ TunnelEvent Agent::event(TunnelEvent::Type type) const {
     event.links = links_up();
     event.streams = static_cast<std::uint32_t>(serving_.streams());
     event.reg = to_host(view_, view_known_);
+    if (event.links == 0) {
+        Instant heard{};
+        for (const auto& uplink : uplinks_) heard = std::max(heard, uplink->last_heard());
+        if (heard != Instant{}) event.unheard = boot_now() - heard;
+    }
     return event;
 }
 

@@ -103,6 +103,7 @@ void Uplink::on_closed(const LinkClosed& closed) {
     link_.reset();
     if (phase_ == Phase::stopped) return;
     const bool was_up = phase_ == Phase::up;
+    if (was_up) last_heard_ = closed.last_heard;
     if (was_up && boot_now() - up_since_ >= worked_after) backoff_.reset();
     // A wrong key will be wrong the next time: say so instead of "connecting".
     refused_ = turned_away_ || closed.why == LinkClosed::Why::wrong_key;

@@ -43,6 +43,8 @@ public:
     [[nodiscard]] bool is_up() const noexcept { return phase_ == Phase::up; }
     /// The last attempt was turned away by the gateway, or by us for its key.
     [[nodiscard]] bool is_refused() const noexcept { return refused_; }
+    /// Of the last link that had been up, once it is down: when it said anything last.
+    [[nodiscard]] Instant last_heard() const noexcept { return last_heard_; }
     /// Why it is not up, and when the next attempt is made; empty while up.
     [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
 
@@ -68,6 +70,7 @@ private:
     std::string trouble_ = "not dialed yet";
     Backoff backoff_;
     Instant up_since_{};
+    Instant last_heard_{};
     std::minstd_rand random_;
     boost::asio::steady_timer timer_;
     std::shared_ptr<Dial> dial_;

@@ -549,7 +549,7 @@ void LinkImpl::end(LinkClosed::Why why, std::string text) {
         socket_.close(ignored);
     }
     if (!started) return;
-    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text)}] {
+    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text), last_heard_}] {
         auto on_closed = std::move(me->events_.on_closed);
         me->events_ = {};
         if (on_closed) on_closed(closed);

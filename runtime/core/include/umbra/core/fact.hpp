@@ -85,6 +85,7 @@ struct TunnelsConfigured {
 struct TunnelChanged {
     std::string tunnel;
     TunnelState state;
+    Duration unheard{};  ///< While it is down: age of the far end's last sign of life, if known.
 };
 struct RegisterSeen {
     std::string tunnel;

@@ -356,6 +356,7 @@ private:
     Epoch serving_ = 0;
     bool arbitrated_ = false;  ///< `serving_` was granted by a register.
     std::optional<Instant> tunnels_lost_;
+    std::optional<Instant> lost_at_;          ///< Since when the tunnel lost last was silent.
     std::optional<Instant> peer_idle_since_;  ///< Shadow: the peer answers and does not serve.
     Instant next_consent_{};
     std::optional<Handover> handover_;

@@ -76,6 +76,7 @@ struct LinkClosed {
     };
     Why why = Why::lost;
     std::string text{};
+    Instant last_heard{};  ///< When the other side last said anything; the epoch if never.
 };
 
 struct LinkEvents {
