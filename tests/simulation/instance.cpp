@@ -177,6 +177,10 @@ void Instance::take_facts() {
 void Instance::note_state() {
     const auto now = node_->state();
     if (now == state_) return;
+    if (!core::is_transition(state_, now)) {
+        throw Violation(name_ + " went from " + to_string(state_) + " to " + to_string(now) +
+                        ", which runtime/core/src/state.cpp does not know");
+    }
     world_.count(std::string("state: ") + to_string(state_) + " -> " + to_string(now));
     world_.trace(name_, std::string(to_string(state_)) + " -> " + to_string(now));
     state_ = now;

@@ -409,7 +409,8 @@ typedef struct umbra_tunnel_event {
     uint64_t count;
     umbra_register_view reg;
     umbra_str detail;
-    int64_t unheard_ns; /* while no link is up: age of the far end's last sign of life; 0: unknown */
+    int64_t
+        unheard_ns; /* while no link is up: age of the far end's last sign of life; 0: unknown */
 } umbra_tunnel_event;
 
 /* properties of a provider, in umbra_plugin.capabilities */
