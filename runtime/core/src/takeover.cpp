@@ -111,6 +111,10 @@ void Node::keep_consenting(const RegisterView& view) {
 wire::TakeOverReply Node::answer(const wire::TakeOver& ask) {
     if (role() != Role::shadow) return {false, settings_.node + " is not a shadow"};
     if (stopping_) return {false, settings_.node + " is stopping"};
+    if (ask.epoch != follow_epoch_) {
+        return {false, settings_.node + " follows epoch " + std::to_string(follow_epoch_) +
+                           ", not " + std::to_string(ask.epoch)};
+    }
     if (following_ != Following::following || durable_ != ask.last || log_.last() != ask.last) {
         return {false, settings_.node + " is not in sync"};
     }

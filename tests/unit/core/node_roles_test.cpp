@@ -94,6 +94,20 @@ TEST(NodeRoles, WhoJoinsAfterAResetConnectsAndWhoWasDisconnectedStaysSoAtARestar
     EXPECT_TRUE(writes[0].state.connect);
 }
 
+TEST(NodeRoles, AShadowTakesTheRoleFromTheMasterThatItFollowsOnly) {
+    Bench shadow = shadow_in_sync();
+    const auto asked_of = [&](Epoch epoch) {
+        return std::get<wire::TakeOverReply>(
+            shadow.ask(wire::TakeOver{epoch, shadow.node().log().last()}));
+    };
+    for (const Epoch other : {Epoch{0}, Epoch{2}}) {
+        const auto declined = asked_of(other);
+        EXPECT_FALSE(declined.accepted) << "an order of another epoch, perhaps an old one";
+        EXPECT_THAT(declined.reason, HasSubstr("follows epoch 1"));
+    }
+    EXPECT_TRUE(asked_of(1).accepted);
+}
+
 TEST(NodeRoles, ASilenceBeforeTheTunnelWasGivenUpIsPartOfItsLoss) {
     for (const Duration unheard : {Duration{}, Duration{1900ms}}) {
         Bench master = master_with_shadow();
