@@ -6,8 +6,8 @@ namespace umbra::core {
 
 namespace {
 
-/// More than these change nothing any more: 2^4 is `factor_max`.
-constexpr std::size_t kept = Damping::free_of_charge + 4;
+/// More than these change nothing any more: 2^3 is `factor_max`.
+constexpr std::size_t kept = Damping::free_of_charge + 3;
 
 }  // namespace
 

@@ -41,7 +41,7 @@ Duration Node::silence_limit() const {
     const Duration delay =
         arbiter() != nullptr ? settings_.takeover_delay : settings_.takeover_delay_unfenced;
     const Duration slow = std::min(slowest_answers * watch_.slowest(), takeover_delays_max * delay);
-    return damping_.factor(now_) * std::max(delay, slow);
+    return std::max(damping_.factor(now_) * delay, slow);
 }
 
 std::string Node::limit_text() const {

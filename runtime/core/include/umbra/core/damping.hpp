@@ -20,7 +20,7 @@ class Damping {
 public:
     static constexpr Duration window{std::chrono::minutes{10}};
     static constexpr std::size_t free_of_charge = 2;
-    static constexpr int factor_max = 16;
+    static constexpr int factor_max = 8;
 
     /// The role changed hands and nobody had planned it.
     void record(Instant now);
