@@ -80,6 +80,15 @@ constexpr std::array table{
     Transition{fenced, initsync, "follows the new master"},
     Transition{fenced, disconnected, "the new master declined it"},
     Transition{fenced, taking_over, "the new master is gone too, or an operator forces a takeover"},
+    Transition{taking_over, disconnecting,
+               "`umbra peer disconnect` came while the claim was under way"},
+    Transition{taking_over, initial, "refused, and the keys were forgotten meanwhile"},
+    Transition{disconnecting, taking_over, "an operator forces a takeover"},
+    Transition{initial, taking_over, "an operator forces a takeover"},
+    Transition{starting, initial,
+               "the register names another instance, and no keys were exchanged"},
+    Transition{active, initial, "another was granted the role, and no keys were exchanged"},
+    Transition{lost, initial, "`umbra peer reset`"},
 };
 
 }  // namespace
