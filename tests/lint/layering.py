@@ -35,8 +35,8 @@ TABLE = {
          "runtime/admin"], [C, JSON, FMT, r"CLI/.*"], False,
         "of instance run.hpp only; a running one is asked over HTTP"),
     "plugins/transport/zeromq": (["sdk"], [C, r"zmq\.h(pp)?"], False, "the public SDK is enough"),
-    "plugins/storage/file": (["sdk"], [C], False, "the public SDK is enough"),
-    "plugins/storage/queue": (["sdk"], [C], False, "what storages over a store share; no plugin"),
+    "plugins/storage/file": (["sdk", "plugins/storage/queue"], [C], False, "the public SDK is enough"),
+    "plugins/storage/queue": (["sdk"], [C], False, "what the storages share; no plugin"),
     "plugins/storage/sqlite": (
         ["sdk", "plugins/storage/queue"], [C, r"sqlite3\.h"], False, "the public SDK is enough"),
     "plugins/storage/etcd": (

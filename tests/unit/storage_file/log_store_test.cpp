@@ -165,7 +165,7 @@ TEST(LogStore, PowerLossAtEveryCallKeepsWhatWasAcknowledged) {
             const auto next = opened->last.seq + 1;
             ASSERT_TRUE(store.stage({entry_of(next)}).ok());
             ASSERT_TRUE(store.commit().ok());
-            store.close();
+            (void)store.close();
             disk.lose_power(random);
             const auto again = store.open();
             ASSERT_TRUE(again.ok()) << again.error().message;
@@ -209,7 +209,7 @@ TEST(LogStore, FullDiskAtEveryCallIsRefusedCleanlyOrIsDataLoss) {
         ++refused;
         EXPECT_EQ(error.code, Errc::exhausted) << error.message;
         EXPECT_EQ(content_of(store), acknowledged) << "a refused step changes nothing";
-        store.close();
+        (void)store.close();
         disk.lose_power(random);
         ASSERT_TRUE(store.open().ok());
         EXPECT_EQ(content_of(store), acknowledged) << "what was refused does not come back";
@@ -242,7 +242,7 @@ TEST(LogStore, SnapshotBodyLimitHolds) {
               Errc::invalid);
     const auto largest = entry_of(1, std::string(snapshot_body_max, 's'));
     ASSERT_TRUE(store.install(largest).ok());
-    store.close();
+    (void)store.close();
     ASSERT_TRUE(store.open().ok());
     EXPECT_TRUE(*store.read_snapshot() == largest);
 }

@@ -54,13 +54,18 @@ Result<StorageOpened> LogStore::open() {
         return recover();
     }();
     if (!detail.ok()) {
-        close();
+        let_go();
         return detail.error();
     }
     return StorageOpened{index_.last, index_.snapshot, std::move(detail).value()};
 }
 
-void LogStore::close() {
+Result<Done> LogStore::close() {
+    let_go();
+    return Done{};
+}
+
+void LogStore::let_go() {
     drop_stage();
     if (fd_ >= 0) disk_.close(std::exchange(fd_, -1));
     // Last: whoever gets the lock next must find everything at rest.
@@ -134,17 +139,8 @@ Result<Done> LogStore::start_empty() {
 
 Result<Done> LogStore::stage(const std::vector<LogEntry>& entries) {
     if (auto r = ready(); !r.ok()) return r;
-    auto seq = (staged_offsets_.empty() ? index_.last : staged_last_).seq;
-    for (const auto& entry : entries) {
-        if (entry.position.seq != seq + 1)
-            return Error{Errc::conflict, "entry " + std::to_string(entry.position.seq) +
-                                             " does not follow entry " + std::to_string(seq)};
-        if (entry.body.size() > entry_body_max)
-            return Error{Errc::invalid, "entry " + std::to_string(entry.position.seq) + " has " +
-                                            std::to_string(entry.body.size()) + " bytes, at most " +
-                                            std::to_string(entry_body_max) + " are stored"};
-        ++seq;
-    }
+    const auto& last = staged_offsets_.empty() ? index_.last : staged_last_;
+    if (auto fit = storage_queue::check_append(last, entries); !fit.ok()) return fit;
     for (const auto& entry : entries) {
         const auto offset = index_.end + staged_.size();
         append_record(staged_, index_.header, offset, RecordKind::entry, entry, index_.end);
@@ -229,53 +225,31 @@ Result<LogEntry> LogStore::read_snapshot() {
 
 Result<Done> LogStore::truncate(std::uint64_t seq) {
     if (auto r = ready(); !r.ok()) return r;
-    if (seq >= index_.last.seq) return Done{};
-    if (seq < index_.snapshot.seq)
-        return Error{Errc::conflict, "cannot cut the log after entry " + std::to_string(seq) +
-                                         ": the snapshot covers everything up to " +
-                                         std::to_string(index_.snapshot.seq)};
+    const auto cuts = storage_queue::check_truncate(extent(), seq);
+    if (!cuts.ok()) return cuts.error();
+    if (!*cuts) return Done{};
     auto snapshot = read_snapshot();
     if (!snapshot.ok()) return snapshot.error();
     return rewrite(&snapshot.value(), index_.snapshot.seq + 1, seq);
 }
 
-namespace {
-
-Result<Done> check_snapshot(const LogEntry& snapshot) {
-    if (snapshot.position.seq == 0)
-        return Error{Errc::invalid, "a snapshot needs the position of the entry it goes up to"};
-    if (snapshot.body.size() > snapshot_body_max)
-        return Error{Errc::invalid, "the snapshot has " + std::to_string(snapshot.body.size()) +
-                                        " bytes, at most " + std::to_string(snapshot_body_max) +
-                                        " are stored"};
-    return Done{};
-}
-
-}  // namespace
-
 Result<Done> LogStore::install(const LogEntry& snapshot) {
     if (auto r = ready(); !r.ok()) return r;
-    if (auto fit = check_snapshot(snapshot); !fit.ok()) return fit;
+    if (auto fit = storage_queue::check_snapshot(snapshot); !fit.ok()) return fit;
     return rewrite(&snapshot, 1, 0);
 }
 
 Result<Done> LogStore::compact(const LogEntry& snapshot) {
     if (auto r = ready(); !r.ok()) return r;
-    if (auto fit = check_snapshot(snapshot); !fit.ok()) return fit;
+    if (auto fit = storage_queue::check_snapshot(snapshot); !fit.ok()) return fit;
     const auto seq = snapshot.position.seq;
-    if (seq < index_.snapshot.seq || seq > index_.last.seq)
-        return Error{Errc::conflict, "cannot compact to entry " + std::to_string(seq) +
-                                         ": the log has " + std::to_string(index_.snapshot.seq) +
-                                         " to " + std::to_string(index_.last.seq)};
-    auto known = index_.snapshot;
-    if (seq > known.seq) {
-        const auto entry = read_record(index_.offsets[seq - known.seq - 1]);
+    std::optional<LogPosition> known;
+    if (seq > index_.snapshot.seq && seq <= index_.last.seq) {
+        const auto entry = read_record(index_.offsets[seq - index_.snapshot.seq - 1]);
         if (!entry.ok()) return entry.error();
-        known = entry.value().position;
+        known = entry->position;
     }
-    if (known != snapshot.position)
-        return Error{Errc::conflict, "cannot compact to entry " + std::to_string(seq) +
-                                         ": the log has another entry of that number"};
+    if (auto fit = storage_queue::check_compact(extent(), snapshot, known); !fit.ok()) return fit;
     return rewrite(&snapshot, seq + 1, index_.last.seq);
 }
 

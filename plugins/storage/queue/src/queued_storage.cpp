@@ -27,7 +27,7 @@ void block_signals() {
 
 }  // namespace
 
-QueuedStorage::QueuedStorage(Context context, std::unique_ptr<Backend> backend)
+QueuedStorage::QueuedStorage(Context context, std::shared_ptr<Backend> backend)
     : context_(context), backend_(std::move(backend)), worker_([this] { work(); }) {}
 
 QueuedStorage::~QueuedStorage() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/sdk/storage.hpp>
+#include <umbra/storage_queue/checks.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +23,8 @@ inline constexpr std::size_t record_header_size = 76;
 inline constexpr std::size_t record_trailer_size = 1;
 
 /// Largest bodies that are stored.
-inline constexpr std::size_t entry_body_max = std::size_t{4} << 20;
-inline constexpr std::size_t snapshot_body_max = std::size_t{64} << 20;
+using storage_queue::entry_body_max;
+using storage_queue::snapshot_body_max;
 
 struct FileHeader {
     std::uint64_t id = 0;  ///< Random, another one for every file.

@@ -2,6 +2,8 @@
 
 #include <umbra/file_storage/disk.hpp>
 #include <umbra/file_storage/scan.hpp>
+#include <umbra/storage_queue/checks.hpp>
+#include <umbra/storage_queue/queued_storage.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -15,6 +17,8 @@ inline constexpr const char* log_name = "config.log";
 /// Written aside and renamed over `log_name`; one that is found at the start was never in use.
 inline constexpr const char* fresh_name = "config.log.new";
 inline constexpr const char* lock_name = "lock";
+/// Appends are gathered into one write until it has this many bytes.
+inline constexpr std::size_t batch_bytes_max = std::size_t{8} << 20;
 
 /// The log in one file, on one disk: what the plugin does, without its threads.
 ///
@@ -29,36 +33,43 @@ inline constexpr const char* lock_name = "lock";
 /// the log is wrong: nothing is changed.
 ///
 /// Threads: one at a time. The disk must outlive the store.
-class LogStore {
+class LogStore final : public storage_queue::Backend {
 public:
     explicit LogStore(Disk& disk) : disk_(disk) {}
-    ~LogStore() { close(); }
+    ~LogStore() override { let_go(); }
     LogStore(const LogStore&) = delete;
     LogStore& operator=(const LogStore&) = delete;
 
     /// Locks the directory and recovers the log, or begins one.
-    Result<StorageOpened> open();
-    void close();
+    Result<StorageOpened> open() override;
+    Result<Done> close() override;
 
     /// Adds entries to what the next `commit()` writes. All or, on an error, none of them.
-    Result<Done> stage(const std::vector<LogEntry>& entries);
+    Result<Done> stage(const std::vector<LogEntry>& entries) override;
     [[nodiscard]] std::size_t staged_bytes() const { return staged_.size(); }
     /// One write and one sync for everything staged. On an error none of it is in the log.
-    Result<Done> commit();
-    void drop_stage();
+    Result<Done> commit() override;
+    void drop_stage() override;
+    [[nodiscard]] std::size_t batch_bytes_max() const override {
+        return file_storage::batch_bytes_max;
+    }
 
     /// Entries with a sequence of `from_seq` or more, `max` at most.
-    Result<std::vector<LogEntry>> read(std::uint64_t from_seq, std::size_t max);
-    Result<LogEntry> read_snapshot();
+    Result<std::vector<LogEntry>> read(std::uint64_t from_seq, std::size_t max) override;
+    Result<LogEntry> read_snapshot() override;
 
-    Result<Done> truncate(std::uint64_t seq);
-    Result<Done> install(const LogEntry& snapshot);
-    Result<Done> compact(const LogEntry& snapshot);
+    Result<Done> truncate(std::uint64_t seq) override;
+    Result<Done> install(const LogEntry& snapshot) override;
+    Result<Done> compact(const LogEntry& snapshot) override;
+    /// Nothing here waits longer than the disk.
+    void interrupt() noexcept override {}
 
 private:
     class FreshFile;
 
     Result<Done> ready() const;
+    void let_go();
+    [[nodiscard]] storage_queue::Extent extent() const { return {index_.snapshot, index_.last}; }
     Result<Done> take_lock();
     Result<std::string> recover();
     Result<Done> start_empty();

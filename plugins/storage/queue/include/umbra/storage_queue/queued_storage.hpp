@@ -53,7 +53,7 @@ public:
 /// Replies are given by the worker, in the order of the calls.
 class QueuedStorage : public ConfigStorage {
 public:
-    QueuedStorage(Context context, std::unique_ptr<Backend> backend);
+    QueuedStorage(Context context, std::shared_ptr<Backend> backend);
     ~QueuedStorage() override;
 
     void open(Reply<StorageOpened> reply) override;
@@ -116,7 +116,7 @@ private:
     void end();
 
     Context context_;
-    std::unique_ptr<Backend> backend_;  // the worker's, but for interrupt()
+    std::shared_ptr<Backend> backend_;  // the worker's, but for interrupt()
 
     std::mutex mutex_;
     std::condition_variable wake_;
