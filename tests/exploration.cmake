@@ -2,6 +2,8 @@ set(dir ${CMAKE_CURRENT_LIST_DIR}/exploration)
 add_executable(umbra_exploration
     ${dir}/actions.cpp ${dir}/explorer.cpp ${dir}/gate.cpp ${dir}/main.cpp ${dir}/normal_form.cpp
     ${dir}/party.cpp ${dir}/shell.cpp ${dir}/story.cpp ${dir}/uplink.cpp ${dir}/world.cpp)
+umbra_unite(umbra_exploration)
+umbra_compile_alone(${dir}/gate.cpp ${dir}/shell.cpp ${dir}/uplink.cpp)
 target_link_libraries(umbra_exploration PRIVATE umbra::core umbra_gateway_protocol
                       umbra_build_options)
 # A normal form is made of what the classes keep to themselves.

@@ -4,6 +4,8 @@ add_executable(umbra_simulation
     ${dir}/coverage.cpp ${dir}/disk.cpp ${dir}/faults.cpp ${dir}/gateway.cpp ${dir}/healing.cpp
     ${dir}/instance.cpp ${dir}/main.cpp ${dir}/people.cpp ${dir}/plain_tunnel.cpp
     ${dir}/shrink.cpp ${dir}/simulation.cpp ${dir}/transport.cpp ${dir}/world.cpp)
+umbra_unite(umbra_simulation)
+umbra_compile_alone(${dir}/gateway.cpp)
 target_link_libraries(umbra_simulation PRIVATE umbra::core umbra_gateway_protocol
                       umbra_build_options)
 

@@ -11,7 +11,7 @@ namespace umbra::host {
 
 namespace {
 
-constexpr std::size_t text_max = 512;
+constexpr std::size_t symbol_max = 512;
 
 /// The part of `text` between two marks; nothing if either is missing.
 std::optional<std::string_view> between(std::string_view text, std::string_view from,
@@ -55,12 +55,12 @@ std::string explain_dl_error(std::string_view what, std::string_view loaded_as) 
     if (text.find(": cannot open shared object file") != std::string_view::npos) {
         if (subject == loaded_as)
             return "cannot be loaded through " + std::string{loaded_as} + "; mount /proc";
-        return "needs the library " + one_line(subject, text_max) +
+        return "needs the library " + one_line(subject, symbol_max) +
                ", which is not installed; install the package that has it";
     }
     if (const auto symbol = between(text, "undefined symbol: ", "")) {
         const std::string name{symbol->substr(0, symbol->find(','))};
-        return "uses the undefined symbol " + one_line(demangle(name), text_max) +
+        return "uses the undefined symbol " + one_line(demangle(name), symbol_max) +
                "; link the library that has it, umbra_add_plugin() finds that when it links";
     }
     if (const auto version = between(text, ": version `", "' not found"))
@@ -70,7 +70,8 @@ std::string explain_dl_error(std::string_view what, std::string_view loaded_as) 
     std::string rest{text};
     for (auto at = rest.find(loaded_as); at != std::string::npos; at = rest.find(loaded_as, at + 4))
         rest.replace(at, loaded_as.size(), "file");
-    return "cannot be loaded (" + one_line(rest, text_max) + "); rebuild the plugin on this system";
+    return "cannot be loaded (" + one_line(rest, symbol_max) +
+           "); rebuild the plugin on this system";
 }
 
 }  // namespace umbra::host

@@ -154,6 +154,10 @@ std::optional<T> asked(const Effects& effects) {
 inline const Member alpha{"alpha", "alpha-disk"};
 inline const Member beta{"beta", "beta-disk"};
 
+/// What the gateway tells of epoch 1 of alpha: it hears alpha, or does not any more.
+inline RegisterView alive_of_alpha() { return Bench::view_of(1, "alpha", true, {alpha, beta}); }
+inline RegisterView lost_of_alpha() { return Bench::view_of(1, "alpha", false, {alpha, beta}); }
+
 inline wire::Pong master_pong(Epoch epoch, const Position& last = {}) {
     return {"alpha", "alpha-disk", "1", Role::master, epoch, true, last};
 }

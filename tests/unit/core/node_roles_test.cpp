@@ -8,9 +8,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-RegisterView alive_of_alpha() { return Bench::view_of(1, "alpha", true, {alpha, beta}); }
-RegisterView lost_of_alpha() { return Bench::view_of(1, "alpha", false, {alpha, beta}); }
-
 // --- start ---------------------------------------------------------------------------------------
 
 TEST(NodeRoles, AnEmptyRegisterIsClaimedByTheMasterAndByNobodyElse) {

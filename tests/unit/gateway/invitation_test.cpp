@@ -5,7 +5,7 @@
 namespace umbra::gateway {
 namespace {
 
-Invitation sample() {
+Invitation sample_invitation() {
     Invitation invitation;
     for (std::size_t i = 0; i < 16; ++i) invitation.id.at(i) = static_cast<std::uint8_t>(i * 17);
     for (std::size_t i = 0; i < 32; ++i) {
@@ -16,16 +16,16 @@ Invitation sample() {
 }
 
 TEST(InvitationTest, WhatIsPrintedIsRead) {
-    const auto text = to_text(sample());
+    const auto text = to_text(sample_invitation());
     EXPECT_TRUE(text.starts_with("umbra-gw1."));
     EXPECT_EQ(text.find_first_of("=+/ \n"), std::string::npos) << "safe in a shell and a URL";
     ASSERT_TRUE(parse_invitation(text).ok());
-    EXPECT_EQ(parse_invitation(text).value(), sample());
-    EXPECT_EQ(parse_invitation(" " + text + "\n").value(), sample());
+    EXPECT_EQ(parse_invitation(text).value(), sample_invitation());
+    EXPECT_EQ(parse_invitation(" " + text + "\n").value(), sample_invitation());
 }
 
 TEST(InvitationTest, EveryTruncationIsRefusedWithoutRepeatingIt) {
-    const auto text = to_text(sample());
+    const auto text = to_text(sample_invitation());
     for (std::size_t length = 0; length < text.size(); ++length) {
         const auto parsed = parse_invitation(std::string_view(text).substr(0, length));
         ASSERT_FALSE(parsed.ok()) << length;
@@ -36,7 +36,7 @@ TEST(InvitationTest, EveryTruncationIsRefusedWithoutRepeatingIt) {
 }
 
 TEST(InvitationTest, ForeignLettersAndStrayBitsAreRefused) {
-    auto text = to_text(sample());
+    auto text = to_text(sample_invitation());
     for (const char letter : {'=', '+', '/', ' ', '\0'}) {
         auto changed = text;
         changed[20] = letter;
@@ -48,9 +48,9 @@ TEST(InvitationTest, ForeignLettersAndStrayBitsAreRefused) {
 }
 
 TEST(InvitationTest, PinsAreSha256AndLowerCaseDigits) {
-    const auto text = pin_text(sample().gateway_pin);
+    const auto text = pin_text(sample_invitation().gateway_pin);
     EXPECT_EQ(text.size(), 7u + 64u);
-    EXPECT_EQ(parse_pin(text).value(), sample().gateway_pin);
+    EXPECT_EQ(parse_pin(text).value(), sample_invitation().gateway_pin);
     EXPECT_FALSE(parse_pin(text.substr(7)).ok());
     EXPECT_FALSE(parse_pin(text.substr(0, text.size() - 1)).ok());
     EXPECT_FALSE(parse_pin(text + "0").ok());

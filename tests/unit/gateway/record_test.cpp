@@ -7,7 +7,7 @@
 namespace umbra::gateway {
 namespace {
 
-Record sample() {
+Record sample_record() {
     Record record;
     record.serial = 41;
     record.epoch = 7;
@@ -19,7 +19,7 @@ Record sample() {
 }
 
 TEST(RecordTest, WhatIsWrittenIsRead) {
-    for (const auto& record : {Record{}, sample()}) {
+    for (const auto& record : {Record{}, sample_record()}) {
         const auto back = decode_record(encode(record));
         ASSERT_TRUE(back.ok()) << back.error().message;
         EXPECT_EQ(back.value(), record);
@@ -27,7 +27,7 @@ TEST(RecordTest, WhatIsWrittenIsRead) {
 }
 
 TEST(RecordTest, TheLargestRecordFits) {
-    Record record = sample();
+    Record record = sample_record();
     const auto name = [](std::size_t number) {
         auto text = std::to_string(number);
         return text + std::string(name_bytes_max - text.size(), 'x');
@@ -42,7 +42,7 @@ TEST(RecordTest, TheLargestRecordFits) {
 }
 
 TEST(RecordTest, EveryTruncationIsRefused) {
-    const auto bytes = encode(sample());
+    const auto bytes = encode(sample_record());
     for (std::size_t length = 0; length < bytes.size(); ++length) {
         const auto back = decode_record(ByteView(bytes).first(length));
         ASSERT_FALSE(back.ok()) << length;
@@ -51,7 +51,7 @@ TEST(RecordTest, EveryTruncationIsRefused) {
 }
 
 TEST(RecordTest, EveryFlippedBitIsRefused) {
-    auto bytes = encode(sample());
+    auto bytes = encode(sample_record());
     for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
         bytes[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
         ASSERT_FALSE(decode_record(bytes).ok()) << bit;
@@ -60,7 +60,7 @@ TEST(RecordTest, EveryFlippedBitIsRefused) {
 }
 
 TEST(RecordTest, BytesBehindItAreRefused) {
-    auto bytes = encode(sample());
+    auto bytes = encode(sample_record());
     bytes.push_back(0);
     EXPECT_FALSE(decode_record(bytes).ok());
 }

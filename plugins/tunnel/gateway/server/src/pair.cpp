@@ -1,5 +1,7 @@
 #include "pair.hpp"
 
+#include "log_room.hpp"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -10,8 +12,6 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr std::string_view room = "gateway";
 
 std::string_view name_of(ClaimReason reason) {
     switch (reason) {
@@ -58,13 +58,13 @@ Pair::Pair(Context& context, std::string name, RegisterFile::Opened opened,
                 std::move(members), boot_now()),
       timer_(context.io) {
     if (register_.rebuilding())
-        base::warn(room,
+        base::warn(log_room,
                    "pair {}: the register on disk is missing or damaged; nothing is granted until "
                    "every enrolled node has reported the epoch it knows",
                    name_);
     else
         base::info(
-            room, "pair {}: epoch {}, holder {}", name_, register_.record().epoch,
+            log_room, "pair {}: epoch {}, holder {}", name_, register_.record().epoch,
             register_.record().holder.node.empty() ? "nobody" : register_.record().holder.node);
     arm_timer();
 }
@@ -129,7 +129,7 @@ void Pair::closed(const std::shared_ptr<Session>& session) {
     if (found == nodes_.end()) return;
     auto& sessions = found->second.sessions;
     if (std::erase(sessions, session) == 0 || !sessions.empty()) return;
-    base::info(room, "pair {}: node {} has no link any more", name_, session->node);
+    base::info(log_room, "pair {}: node {} has no link any more", name_, session->node);
     tell(fact::Disconnected{session->node, session->boot});
 }
 
@@ -139,7 +139,7 @@ void Pair::control(const std::shared_ptr<Session>& session, const ControlMessage
     // What a replaced process still says counts for nothing.
     if (found == nodes_.end() || found->second.boot != session->boot) return;
     if (const auto* claim = std::get_if<msg::Claim>(&message)) {
-        base::info(room, "pair {}: {} claims epoch {} ({})", name_, node, claim->epoch,
+        base::info(log_room, "pair {}: {} claims epoch {} ({})", name_, node, claim->epoch,
                    name_of(claim->reason));
         refresh_heard();
         tell(fact::Claimed{node, claim->ask, claim->epoch, claim->reason});
@@ -149,7 +149,7 @@ void Pair::control(const std::shared_ptr<Session>& session, const ControlMessage
         tell(fact::Consented{node, consent->ask, consent->epoch, consent->successor});
     } else if (const auto* drain = std::get_if<msg::Drain>(&message)) {
         if (active_ && active_->node == node && active_->epoch == drain->epoch) {
-            base::info(room, "pair {}: {} drains; new clients wait", name_, node);
+            base::info(log_room, "pair {}: {} drains; new clients wait", name_, node);
             active_.reset();
         }
     } else if (const auto* in_sync = std::get_if<msg::InSync>(&message)) {
@@ -166,7 +166,7 @@ void Pair::control(const std::shared_ptr<Session>& session, const ControlMessage
 
 void Pair::activate(Session& session, const msg::Activate& ask) {
     if (!register_.may_activate(session.node, session.boot, ask.epoch)) {
-        base::info(room, "pair {}: {} may not serve epoch {}", name_, session.node, ask.epoch);
+        base::info(log_room, "pair {}: {} may not serve epoch {}", name_, session.node, ask.epoch);
         return send(session.node, msg::RefusedEpoch{ask.ask, register_.view(boot_now())});
     }
     // A node says it again on every link that comes up: it cannot know whether this is the gateway
@@ -177,8 +177,8 @@ void Pair::activate(Session& session, const msg::Activate& ask) {
     ++activations_;
     send(session.node, msg::Activated{ask.ask, ask.epoch});
     if (!known)
-        base::info(room, "pair {}: {} is active, epoch {}; {} clients waited", name_, session.node,
-                   ask.epoch, parked_.size());
+        base::info(log_room, "pair {}: {} is active, epoch {}; {} clients waited", name_,
+                   session.node, ask.epoch, parked_.size());
     release_parked();
 }
 
@@ -255,7 +255,7 @@ void Pair::carry_out(const effect::Welcome& e) {
     auto& link = *greeting_->link;
     link.send(msg::Welcome{context_.settings.name, e.view, count(ping), count(lease)});
     link.admit(ping, dead_after(lease), 0ns);
-    base::info(room, "pair {}: link {} of node {} from {}", name_, node.sessions.size(), e.node,
+    base::info(log_room, "pair {}: link {} of node {} from {}", name_, node.sessions.size(), e.node,
                link.peer_address());
     ++activations_;
     release_parked();
@@ -272,7 +272,7 @@ void Pair::carry_out(const effect::CutLinks& e) {
     if (found == nodes_.end() || found->second.boot != e.boot) return;
     const auto going = std::move(found->second.sessions);
     found->second.sessions.clear();
-    base::info(room, "pair {}: node {} was restarted", name_, e.node);
+    base::info(log_room, "pair {}: node {} was restarted", name_, e.node);
     for (const auto& session : going) {
         session->link->send(msg::Bye{"another process of this node has connected"});
         session->link->close("another process of this node has connected");
@@ -282,9 +282,9 @@ void Pair::carry_out(const effect::CutLinks& e) {
 void Pair::carry_out(const effect::AnswerClaim& e) {
     ++(e.granted ? context_.counters.claims_granted : context_.counters.claims_refused);
     if (e.granted)
-        base::info(room, "pair {}: epoch {} granted to {}", name_, e.view.epoch, e.node);
+        base::info(log_room, "pair {}: epoch {} granted to {}", name_, e.view.epoch, e.node);
     else
-        base::info(room, "pair {}: claim of {} refused: {}", name_, e.node, e.text);
+        base::info(log_room, "pair {}: claim of {} refused: {}", name_, e.node, e.text);
     send(e.node, msg::ClaimAnswer{e.ask, e.granted, e.view, e.text});
 }
 
@@ -293,7 +293,8 @@ void Pair::carry_out(const effect::AnswerConsent& e) {
 }
 
 void Pair::carry_out(const effect::AnswerInSync& e) {
-    if (!e.ok) base::info(room, "pair {}: in-sync set of {} refused: {}", name_, e.node, e.text);
+    if (!e.ok)
+        base::info(log_room, "pair {}: in-sync set of {} refused: {}", name_, e.node, e.text);
     send(e.node, msg::Answer{e.ask, e.ok, e.text});
 }
 
@@ -308,7 +309,7 @@ void Pair::carry_out(const effect::AnswerAdmit& e) {
 void Pair::carry_out(const effect::PushRegister& e) { send(e.node, msg::Register{e.view}); }
 
 void Pair::carry_out(const effect::PushHolderLost& e) {
-    base::warn(room, "pair {}: holder {} of epoch {} {}; told {}", name_, e.view.holder,
+    base::warn(log_room, "pair {}: holder {} of epoch {} {}; told {}", name_, e.view.holder,
                e.view.epoch, e.gone ? "counts as gone" : "closed its links", e.node);
     send(e.node, msg::HolderLost{e.view});
 }
@@ -325,7 +326,7 @@ void Pair::carry_out(const effect::CutBelow& e) {
                 "epoch " + std::to_string(e.epoch) + " was granted");
 }
 
-void Pair::carry_out(const effect::Alert& e) { base::warn(room, "pair {}: {}", name_, e.text); }
+void Pair::carry_out(const effect::Alert& e) { base::warn(log_room, "pair {}: {}", name_, e.text); }
 
 // --- status -------------------------------------------------------------------------------------
 

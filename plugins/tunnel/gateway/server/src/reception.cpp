@@ -1,5 +1,6 @@
 #include "reception.hpp"
 
+#include "log_room.hpp"
 #include <umbra/base/clock.hpp>
 
 namespace umbra::gateway {
@@ -7,8 +8,6 @@ namespace umbra::gateway {
 using boost::asio::ip::tcp;
 
 namespace {
-
-constexpr std::string_view room = "gateway";
 
 std::int64_t unix_now() {
     return std::chrono::duration_cast<std::chrono::seconds>(
@@ -53,8 +52,8 @@ void Reception::stop() {
 
 void Reception::log_stranger(const GuestPtr& guest, std::string_view text) {
     if (auto more = stranger_log_.pass(base::boot_now()))
-        base::warn(room, "connection from {}: {} ({} more like it)", guest->link->peer_address(),
-                   text, *more);
+        base::warn(log_room, "connection from {}: {} ({} more like it)",
+                   guest->link->peer_address(), text, *more);
 }
 
 void Reception::on_closed(const GuestPtr& guest, const LinkClosed& closed) {
@@ -63,7 +62,7 @@ void Reception::on_closed(const GuestPtr& guest, const LinkClosed& closed) {
     if (closed.why == LinkClosed::Why::protocol) ++counters.protocol_errors;
     if (closed.why == LinkClosed::Why::handshake) ++counters.handshakes_failed;
     if (guest->session) {
-        base::info(room, "pair {}: a link of node {} from {} closed: {}", guest->pair->name(),
+        base::info(log_room, "pair {}: a link of node {} from {} closed: {}", guest->pair->name(),
                    guest->session->node, guest->link->peer_address(), closed.text);
         guest->pair->closed(guest->session);
     } else if (closed.why != LinkClosed::Why::local) {
@@ -130,7 +129,7 @@ void Reception::enrol(const GuestPtr& guest, const msg::Enrol& enrol) {
         return desk_.change(
             [id = enrol.invitation](Roster& roster) -> Result<Done> {
                 if (roster.count_wrong(id))
-                    base::warn(room, "an invitation was met with {} wrong proofs and is void",
+                    base::warn(log_room, "an invitation was met with {} wrong proofs and is void",
                                wrong_proofs_max);
                 return Done{};
             },
@@ -162,7 +161,7 @@ void Reception::finish_enrolment(const GuestPtr& guest, const msg::Enrol& enrol,
                 if (guest->link) refuse(guest, RefusalCode::bad_invitation, done.error().message);
                 return;
             }
-            base::info(room, "pair {}: node {} is enrolled", at->name(), node);
+            base::info(log_room, "pair {}: node {} is enrolled", at->name(), node);
             at->enrolled(node);
             if (!guest->link) return;
             guest->link->send(msg::Enrolled{context_.settings.name});

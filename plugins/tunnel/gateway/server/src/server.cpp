@@ -1,5 +1,6 @@
 #include "server.hpp"
 
+#include "log_room.hpp"
 #include "requests.hpp"
 #include "server_impl.hpp"
 #include <umbra/base/clock.hpp>
@@ -19,7 +20,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view room = "gateway";
 constexpr std::size_t roster_bytes_max = 16 * 1024 * 1024;
 constexpr Duration tick_every = 50ms;
 /// A turn that comes later than this after its time: what was not heard meanwhile proves nothing.
@@ -182,15 +182,15 @@ Result<Done> Server::Impl::open_admin() {
 Result<Done> Server::Impl::run() {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
         if (error) return;
-        base::info(room, "stops on signal {}", signal);
+        base::info(log_room, "stops on signal {}", signal);
         stop();
     });
     last_turn_ = base::boot_now();
     tick();
-    base::info(room, "gateway {} listens on {}, key {}", context_.settings.name,
+    base::info(log_room, "gateway {} listens on {}, key {}", context_.settings.name,
                doors_.at("listen")->address(), identity_->pin());
     if (auto told = base::notify("READY=1"); !told)
-        base::warn(room, "cannot tell the service manager: {}", told.error().message);
+        base::warn(log_room, "cannot tell the service manager: {}", told.error().message);
     context_.io.run();
     if (failure_) return *failure_;
     return Done{};
@@ -201,7 +201,7 @@ void Server::Impl::notice_gap() {
     const auto gap = now - last_turn_ - tick_every;
     last_turn_ = now;
     if (gap <= late_after) return;
-    base::warn(room, "the loop stood still for {} ms; silence in that time is not counted",
+    base::warn(log_room, "the loop stood still for {} ms; silence in that time is not counted",
                std::chrono::duration_cast<std::chrono::milliseconds>(gap).count());
     for (const auto& [name, pair] : pairs_) pair->stalled(gap);
 }

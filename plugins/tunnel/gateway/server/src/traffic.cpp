@@ -1,4 +1,5 @@
 // The part of a pair that deals with clients: routing, streams and parking.
+#include "log_room.hpp"
 #include "pair.hpp"
 
 #include <boost/asio/post.hpp>
@@ -10,7 +11,6 @@ namespace umbra::gateway {
 
 namespace {
 
-constexpr std::string_view room = "gateway";
 constexpr unsigned attempts_max = 16;
 /// Parked clients that are let go in one turn of the loop.
 constexpr std::size_t release_batch = 64;
@@ -97,7 +97,7 @@ void Pair::on_status(const std::shared_ptr<Client>& client, const std::shared_pt
     else
         ++counters.backend_failed;
     if (auto more = denied_log_.pass(boot_now()))
-        base::info(room, "pair {}: {} wanted {}:{}: {}, {} ({} more like it)", name_,
+        base::info(log_room, "pair {}: {} wanted {}:{}: {}, {} ({} more like it)", name_,
                    client->address, client->host, client->port, name_of(status.code), status.text,
                    *more);
     turn_away(*client, status.code);
