@@ -24,3 +24,7 @@ function(umbra_add_storage_conformance test plugin)
       UMBRA_TEST_PLUGIN="$<TARGET_FILE:${plugin}>"
       UMBRA_TEST_CRASH_WRITER="$<TARGET_FILE:storage_crash_writer>")
 endfunction()
+
+# edit_load SOCKET EDITORS SECONDS: editors at a running instance, for tests/bench/edits.py.
+add_executable(edit_load ${CMAKE_CURRENT_LIST_DIR}/bench/edit_load.cpp)
+target_link_libraries(edit_load PRIVATE umbra_build_options)

@@ -144,8 +144,10 @@ core::Document subset(const core::Document& document, std::string_view key) {
     if (key.empty()) return document;
     core::Document out;
     const std::string dotted = std::string(key) + ".";
-    for (const auto& [name, literal] : document) {
-        if (name == key || name.compare(0, dotted.size(), dotted) == 0) out.emplace(name, literal);
+    if (const auto it = document.find(std::string(key)); it != document.end()) out.insert(*it);
+    for (auto it = document.lower_bound(dotted);
+         it != document.end() && it->first.compare(0, dotted.size(), dotted) == 0; ++it) {
+        out.insert(out.end(), *it);
     }
     return out;
 }

@@ -32,9 +32,27 @@ std::optional<std::vector<std::string>> parts_of(std::string_view typed) {
     return parts;
 }
 
+/// Bare parts between single dots: such a key is canonical as it is and needs no parser.
+bool is_plain(std::string_view key) {
+    std::size_t parts = 1;
+    bool empty = true;
+    for (const char c : key) {
+        if (c == '.') {
+            if (empty || ++parts > key_parts_max) return false;
+            empty = true;
+        } else {
+            const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+            if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_') return false;
+            empty = false;
+        }
+    }
+    return !empty && key.size() <= key_bytes_max;
+}
+
 }  // namespace
 
 Result<std::string> canonical_key(std::string_view typed) {
+    if (is_plain(typed)) return std::string(typed);
     const auto parts = parts_of(typed);
     if (!parts) {
         return Error{Errc::invalid, in_quotes(typed) +

@@ -1,6 +1,7 @@
 #include "literal.hpp"
 #include "plugin_use.hpp"
 #include <umbra/config/shared_config.hpp>
+#include <umbra/config/shared_document.hpp>
 
 #include <algorithm>
 #include <tuple>
@@ -277,6 +278,16 @@ SharedLoad read_shared(const core::Document& document, const PluginCatalog& cata
         load.config = std::move(config);
     }
     return load;
+}
+
+std::string judged_with(std::string_view key) {
+    auto parts = split_key(key);
+    if (parts.empty()) return {};
+    // Channels of all tunnels share the ports of one host.
+    if (parts[0] == "tunnel" || parts[0] == "takeover") return parts[0];
+    if (parts[0] != "probe" || parts.size() < 2) return {};
+    parts.resize(2);
+    return join_key(parts);
 }
 
 SharedLoad load_shared(const Source& source, const PluginCatalog& catalog) {

@@ -42,9 +42,51 @@ std::variant<Point, Reply> find_revision(const core::Log& log, const std::string
     return Point{*parsed, std::move(*found)};
 }
 
-/// The document that the edit asks for.
-std::variant<core::Document, Reply> wanted(const Edit& edit, const core::Log& log,
-                                           const config::PluginCatalog& catalog) {
+/// What an edit makes of the document, or of the part that it can make invalid.
+struct Effect {
+    core::Document before;
+    core::Document after;
+};
+
+std::optional<Reply> apply_changes(core::Document& document, const Edit& edit) {
+    for (const auto& change : edit.changes) {
+        const auto made = change.literal
+                              ? config::set_changes(document, change.key, *change.literal)
+                              : config::unset_changes(document, change.key);
+        if (!made.ok()) return invalid(made.error().message);
+        core::apply(document, *made);
+    }
+    return std::nullopt;
+}
+
+/// What has to be judged with the changes; so that an edit of a large configuration costs as much
+/// as one of a small. Nothing where only the whole document tells.
+std::optional<core::Document> part_of(const core::Document& document, const Edit& edit) {
+    core::Document part;
+    for (const auto& change : edit.changes) {
+        const auto key = config::canonical_key(change.key);
+        const auto root = key.ok() ? config::judged_with(*key) : std::string{};
+        if (root.empty()) return std::nullopt;
+        auto below = config::subset(document, root);
+        if (below.empty()) return std::nullopt;
+        part.merge(below);
+    }
+    return part;
+}
+
+std::variant<Effect, Reply> effect_of_changes(const Edit& edit, const core::Document& document,
+                                              const config::PluginCatalog& catalog) {
+    auto part = part_of(document, edit);
+    Effect effect{part ? std::move(*part) : document, {}};
+    effect.after = effect.before;
+    if (auto wrong = apply_changes(effect.after, edit)) return std::move(*wrong);
+    const auto load = config::read_shared(effect.after, catalog);
+    if (!load.config) return invalid(load.problems);
+    return effect;
+}
+
+std::variant<Effect, Reply> effect_of(const Edit& edit, const core::Log& log,
+                                      const config::PluginCatalog& catalog) {
     if (!edit.rollback_to.empty()) {
         auto point = find_revision(log, edit.rollback_to);
         if (auto* reply = std::get_if<Reply>(&point)) return std::move(*reply);
@@ -52,31 +94,21 @@ std::variant<core::Document, Reply> wanted(const Edit& edit, const core::Log& lo
         // What was valid then need not be today: plugins and their schemas change.
         const auto load = config::read_shared(then, catalog);
         if (!load.config) return invalid(load.problems);
-        return std::move(then);
+        return Effect{log.document(), std::move(then)};
     }
     if (edit.document) {
         const auto name = edit.document_name.empty() ? std::string{"input"} : edit.document_name;
         auto load = config::load_shared(config::Source::from_text(*edit.document, name), catalog);
         if (!load.document) return invalid(load.problems);
-        return std::move(*load.document);
+        return Effect{log.document(), std::move(*load.document)};
     }
-    core::Document result = log.document();
-    for (const auto& change : edit.changes) {
-        const auto made = change.literal ? config::set_changes(result, change.key, *change.literal)
-                                         : config::unset_changes(result, change.key);
-        if (!made.ok()) return invalid(made.error().message);
-        core::apply(result, *made);
-    }
-    const auto load = config::read_shared(result, catalog);
-    if (!load.config) return invalid(load.problems);
-    return result;
+    return effect_of_changes(edit, log.document(), catalog);
 }
 
 }  // namespace
 
 std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& log,
                                             const config::PluginCatalog& catalog) {
-    const core::Document& document = log.document();
     const core::Revision revision = log.last().revision;
     if (edit.author.size() > text_bytes_max || edit.message.size() > text_bytes_max) {
         return invalid("author and message may have at most " + std::to_string(text_bytes_max) +
@@ -99,12 +131,12 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& l
             return Reply{Outcome::refused, core::revision_conflict(revision, *only_at), {}, {}, {}};
         }
     }
-    auto result = wanted(edit, log, catalog);
+    auto result = effect_of(edit, log, catalog);
     if (auto* reply = std::get_if<Reply>(&result)) return std::move(*reply);
-    const auto& target = std::get<core::Document>(result);
+    const auto& [before, after] = std::get<Effect>(result);
     CheckedEdit checked;
-    checked.diff = config::diff_text(document, target);
-    checked.entry.changes = core::difference(document, target);
+    checked.diff = config::diff_text(before, after);
+    checked.entry.changes = core::difference(before, after);
     if (checked.entry.changes.empty()) {
         return Reply{Outcome::done, "nothing to change", {}, {}, core::to_string(revision)};
     }

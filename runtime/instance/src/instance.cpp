@@ -46,7 +46,13 @@ Instance::Instance(config::InstanceConfig config, Loop& loop, const host::Regist
       state_(std::move(state)),
       journal_(config_.data_dir, worker_),
       divergences_(config_.data_dir / "divergence", config_.name),
-      started_(loop.now()) {}
+      started_(loop.now()),
+      applying_(loop,
+                [this] {
+                    apply_document();
+                    for (const auto& reply : std::exchange(held_, {})) answer(reply);
+                }),
+      publishing_(loop, [this] { publish_status(); }) {}
 
 Instance::~Instance() = default;
 
@@ -67,7 +73,7 @@ void Instance::feed(core::Fact fact) {
         }
     }
     stepping_ = false;
-    if (changed) publish_status();
+    if (changed) publishing_.ask();
 }
 
 void Instance::tick() {
@@ -130,7 +136,11 @@ void Instance::perform(const E& effect) {
     } else if constexpr (std::is_same_v<E, core::effect::Explain>) {
         journal_.add(node_->epoch(), effect);
     } else if constexpr (std::is_same_v<E, core::effect::ApplyDocument>) {
-        apply_document();
+        if (!applied_ || applied_epoch_ != node_->epoch()) {
+            applying_.now();
+        } else {
+            applying_.ask();
+        }
     } else {
         static_assert(std::is_same_v<E, core::effect::Stop>);
         loop_.post([this] { end(std::nullopt); });
@@ -170,7 +180,12 @@ void Instance::disk_is_full(std::string& place, const std::string& why) {
     publish_status();
 }
 
+/// What is acknowledged is in force here.
 void Instance::answer(const core::effect::Reply& effect) {
+    if (applying_.due()) {
+        held_.push_back(effect);
+        return;
+    }
     const auto found = requests_.find(effect.request);
     if (found == requests_.end()) return;
     const Done done = std::move(found->second);
@@ -185,9 +200,9 @@ void Instance::answer(const core::effect::Reply& effect) {
 
 /// Makes tunnels, probes and policy equal to the document.
 void Instance::apply_document() {
-    const auto& document = node_->log().document();
-    if (applied_ == document && applied_epoch_ == node_->epoch()) return;
-    const auto load = config::read_shared(document, registry_);
+    const auto& log = node_->log();
+    if (applied_ == log.last() && applied_epoch_ == node_->epoch()) return;
+    const auto load = config::read_shared(log.document(), registry_);
     if (!load.config) {
         const auto lines = load.problems.lines();
         alerts_.raise(
@@ -197,7 +212,7 @@ void Instance::apply_document() {
         return;
     }
     alerts_.clear("configuration-invalid");
-    applied_ = document;
+    applied_ = log.last();
     applied_epoch_ = node_->epoch();
     const auto& takeover = load.config->takeover;
     feed(core::fact::PolicyChanged{

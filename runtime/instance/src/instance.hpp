@@ -4,6 +4,7 @@
 #include "divergence.hpp"
 #include "journal.hpp"
 #include "loop.hpp"
+#include "paced.hpp"
 #include "peer_link.hpp"
 #include "probes.hpp"
 #include "state_file.hpp"
@@ -119,10 +120,13 @@ private:
     Instant next_tick_{};
     Instant next_pong_{};
     Instant started_{};
-    std::optional<core::Document> applied_;
+    std::optional<core::Position> applied_;
     core::Epoch applied_epoch_ = 0;
     core::RequestId last_request_ = 0;
     std::map<core::RequestId, Done> requests_;
+    std::vector<core::effect::Reply> held_;  ///< Until what they acknowledge is applied here.
+    Paced applying_;
+    Paced publishing_;
     std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.
     std::function<void(std::optional<Error>)> on_end_;
 

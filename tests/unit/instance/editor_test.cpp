@@ -4,6 +4,8 @@
 
 #include "simulation/hash.hpp"
 #include "unit/config/sample_catalog.hpp"
+#include <umbra/config/shared_config.hpp>
+#include <umbra/config/shared_document.hpp>
 
 #include <gmock/gmock.h>
 
@@ -88,6 +90,96 @@ TEST_F(EditorTest, EditForAnotherRevisionIsAConflictThatNamesTheCurrentOne) {
     EXPECT_EQ(refused(edit).message, "nothing to change");
     edit.if_revision = "3";
     EXPECT_EQ(refused(edit).outcome, Outcome::invalid);
+}
+
+/// Sections of every kind; edits that are judged by a part of it meet all of its rules.
+class EditorOfManySectionsTest : public EditorTest {
+protected:
+    EditorOfManySectionsTest() {
+        for (const std::string n : {"a", "b"}) {
+            const std::string channel = "tunnel." + n + ".channel.db.";
+            add({{"tunnel." + n + ".plugin", "\"gateway\""},
+                 {"tunnel." + n + ".options.address", "\"cloud.example:7443\""},
+                 {"tunnel." + n + ".mapping.crm.virtual", "\"crm.cloud:80\""},
+                 {"tunnel." + n + ".mapping.crm.internal", "\"127.0.0.1:8000\""},
+                 {"tunnel." + n + ".mapping.erp.virtual", "\"erp.cloud:80\""},
+                 {"tunnel." + n + ".mapping.erp.internal", "\"127.0.0.1:8001\""},
+                 {channel + "listen", n == "a" ? "\"127.0.0.1:5432\"" : "\"127.0.0.1:5433\""},
+                 {channel + "target", "\"db.cloud:5432\""},
+                 {"probe." + n + ".plugin", "\"tcp\""},
+                 {"probe." + n + ".every", "\"2s\""},
+                 {"probe." + n + ".options.address", "\"127.0.0.1:8000\""}});
+        }
+    }
+    /// The problems of the whole document after the changes; none: it is valid.
+    std::vector<std::string> whole(const Edit& edit) {
+        core::Document document = log.document();
+        for (const auto& change : edit.changes) {
+            const auto made = change.literal
+                                  ? config::set_changes(document, change.key, *change.literal)
+                                  : config::unset_changes(document, change.key);
+            if (!made.ok()) return {made.error().message};
+            core::apply(document, *made);
+        }
+        return config::read_shared(document, catalog).problems.lines();
+    }
+};
+
+TEST_F(EditorOfManySectionsTest, AnEditIsJudgedAsTheWholeDocumentWouldBe) {
+    ASSERT_THAT(config::read_shared(log.document(), catalog).problems.lines(), IsEmpty());
+    const std::vector<std::vector<core::Change>> edits = {
+        {{"probe.a.every", "\"3s\""}},
+        {{"probe.a.every", "\"0s\""}},
+        {{"probe.a.evry", "\"3s\""}},
+        {{" probe . \"a\" . every", "\"4s\""}, {"takeover.grace_period", "\"9s\""}},
+        {{"probe.a.options.address", std::nullopt}},
+        {{"probe.a.every.more", "1"}},
+        {{"probe.a.options", "1"}},
+        {{"probe.a", std::nullopt}},
+        {{"probe.c.every", "\"3s\""}},
+        {{"probe.c", "{plugin = \"tcp\", options = {address = \"127.0.0.1:1\"}}"}},
+        {{"probe", std::nullopt}},
+        {{"probe", "1"}},
+        {{"prob.a.every", "\"3s\""}},
+        {{"tunnel.a.mapping.crm.virtual", "\"erp.cloud:80\""}},
+        {{"tunnel.a.mapping.crm.virtual", "\"erp.cloud:81\""}},
+        {{"tunnel.a.channel.db.listen", "\"127.0.0.1:5433\""}},
+        {{"tunnel.b.channel.db.listen", "\"127.0.0.1:5432\""}, {"tunnel.a", std::nullopt}},
+        {{"tunnel.b.plugin", "\"gone\""}},
+        {{"takeover.acknowledge", "\"none\""}},
+        {{"takeover.grace_period", "\"31s\""}, {"probe.b.every", "\"never\""}},
+        {{"a..b", "1"}},
+    };
+    std::size_t accepted = 0;
+    for (const auto& changes : edits) {
+        Edit edit;
+        edit.changes = changes;
+        const auto expected = whole(edit);
+        const auto result = check(edit);
+        accepted += std::holds_alternative<CheckedEdit>(result);
+        if (const auto* reply = std::get_if<Reply>(&result)) {
+            const auto lines =
+                reply->details.empty() ? std::vector{reply->message} : reply->details;
+            EXPECT_EQ(lines, expected) << changes.front().key;
+        } else {
+            EXPECT_THAT(expected, IsEmpty()) << changes.front().key;
+        }
+    }
+    EXPECT_EQ(accepted, 7u);
+}
+
+TEST_F(EditorOfManySectionsTest, OneProbeTooManyIsSeenThoughOnlyItIsEdited) {
+    std::vector<core::Change> many;
+    for (std::size_t i = 2; i < config::probes_max; ++i) {
+        const std::string probe = "probe.p" + std::to_string(i);
+        many.push_back({probe + ".plugin", "\"tcp\""});
+        many.push_back({probe + ".options.address", "\"127.0.0.1:8000\""});
+    }
+    add(many);
+    ASSERT_THAT(config::read_shared(log.document(), catalog).problems.lines(), IsEmpty());
+    Edit edit;
+    edit.changes = {{"probe.more", "{plugin = \"tcp\", options = {address = \"127.0.0.1:1\"}}"}};
+    EXPECT_THAT(refused(edit).details, testing::ElementsAre(HasSubstr("at most")));
 }
 
 TEST_F(EditorTest, OperationIdIsBounded) {

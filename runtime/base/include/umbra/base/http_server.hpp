@@ -59,7 +59,7 @@ public:
         std::string address;  ///< "unix:/run/umbra/admin.sock"
         std::size_t body_max = 4 * 1024 * 1024;
         std::size_t header_max = 16 * 1024;
-        std::size_t connections_max = 64;
+        std::size_t connections_max = 256;
         Duration idle_max = std::chrono::seconds{30};     ///< Between bytes and between requests.
         Duration answer_max = std::chrono::seconds{120};  ///< For the handler; then 504.
     };

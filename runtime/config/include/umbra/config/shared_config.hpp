@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace umbra::config {
@@ -83,6 +84,10 @@ struct SharedLoad {
 
 /// Problems name the key. An empty document is valid: no tunnels, default takeover settings.
 [[nodiscard]] SharedLoad read_shared(const core::Document& document, const PluginCatalog& catalog);
+/// The key (canonical) below which everything is that has to be judged with a change of `key`: of a
+/// document that is valid, nothing outside becomes invalid by it. Empty: the whole document. Adding
+/// a section counts against a limit, which only the whole document shows.
+[[nodiscard]] std::string judged_with(std::string_view key);
 /// Problems name file, line and column.
 [[nodiscard]] SharedLoad load_shared(const Source& source, const PluginCatalog& catalog);
 [[nodiscard]] SharedLoad load_shared_file(const std::filesystem::path& file,
