@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""What editors of the shared configuration notice, beside what the disk and others do.
+
+    tests/bench/edits.py --build build/release                  all rows
+    tests/bench/edits.py --build build/release --measure edits,applied --seconds 10
+
+An edit is acknowledged when it is durable on both instances. Beside it, in the same run and on the same
+disk: one thread that appends 256 bytes and calls fdatasync, and etcd's own load test (etcdctl check
+perf, 1,000 clients that ask for 15,000 writes a second), with one member and with three.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import measures
+
+ROWS = ("disk", "edits", "applied", "etcd", "etcd3")
+EDITORS = (1, 16, 64)
+ETCD_SECONDS = 60  # Of its load test; it has no option for that.
+APPENDED = b"a" * 256
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True, type=os.path.abspath, help="build directory with bin/ and plugins.d/")
+    parser.add_argument("--measure", default=",".join(ROWS), help=f"any of {', '.join(ROWS)}")
+    parser.add_argument("--seconds", type=float, default=10, help="of each row")
+    parser.add_argument("--log-level", default="warn", help="of the instances")
+    options = parser.parse_args()
+    options.names = options.measure.split(",")
+    if unknown := [name for name in options.names if name not in ROWS]:
+        parser.error(f"there is no row {unknown[0]}; there are {', '.join(ROWS)}")
+    options.keep, options.rate = False, 1000
+    return options
+
+
+def show(name, per_second, more="", beside=None):
+    ratio = f"{per_second / beside:6.2f} of the disk" if beside else ""
+    print(f"{name:<12} {per_second:9.0f} a second   {more:<36} {ratio}", flush=True)
+
+
+def disk(seconds):
+    """Durable appends a second of one thread, where the instances keep their logs."""
+    with tempfile.TemporaryFile(prefix="umbra-bench-") as file:
+        count, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            os.write(file.fileno(), APPENDED)
+            os.fdatasync(file.fileno())
+            count += 1
+        return count / seconds
+
+
+def edits(pair, master, options, beside):
+    program = pathlib.Path(options.build) / "bin" / "edit_load"
+    for editors in EDITORS:
+        line = [program, pair.path(f"{master}.sock"), editors, options.seconds]
+        done = subprocess.run(list(map(str, line)), capture_output=True, text=True, check=True)
+        rate, p50, p99, others = map(float, done.stdout.split())
+        if others:
+            raise SystemExit(f"{others:.0f} edits were not acknowledged: {done.stderr}")
+        show(f"edits {editors}", rate, f"p50 {p50 / 1000:.2f} ms, p99 {p99 / 1000:.2f} ms", beside)
+
+
+def applied(pair, master, options):
+    """From the answer of the master until the shadow has the edit in force."""
+    shadow = measures.NODES[1 - measures.NODES.index(master)]
+    waits, end, value = [], time.monotonic() + options.seconds, 0
+    while time.monotonic() < end:
+        value += 1
+        revision = pair.edit(master, "takeover.grace_period", f'"{20000 + value % 10000}ms"')["revision"]
+        at = time.monotonic()
+        while pair.status(shadow)["revision"] != revision:
+            if time.monotonic() - at > 5:
+                raise SystemExit(f"{shadow} did not apply {revision}")
+        waits.append(time.monotonic() - at)
+    asked = time.monotonic()
+    pair.status(shadow)
+    asking = time.monotonic() - asked
+    print(
+        f"{'applied':<12} p50 {measures.median(waits) * 1000:.2f} ms, p99 {measures.percentile(waits, 0.99) * 1000:.2f} ms"
+        f"   of which the question takes {asking * 1000:.2f} ms",
+        flush=True,
+    )
+
+
+class Etcd:
+    """Members of a cluster on the loopback."""
+
+    def __init__(self, count):
+        self.directory = tempfile.mkdtemp(prefix="umbra-bench-")
+        ports = measures.network.free_ports(2 * count)
+        clients, peers = ports[:count], ports[count:]
+        url = "http://{}:{}".format
+        host = measures.network.HOST
+        cluster = ",".join(f"m{i}={url(host, port)}" for i, port in enumerate(peers))
+        self.endpoints = ",".join(url(host, port) for port in clients)
+        self.children = [
+            subprocess.Popen(
+                ["etcd", "--name", f"m{i}", "--data-dir", f"{self.directory}/m{i}", "--log-level", "error",
+                 "--listen-client-urls", url(host, clients[i]), "--advertise-client-urls", url(host, clients[i]),
+                 "--listen-peer-urls", url(host, peers[i]), "--initial-advertise-peer-urls", url(host, peers[i]),
+                 "--initial-cluster", cluster],
+                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for i in range(count)
+        ]  # fmt: skip
+
+    def ctl(self, *arguments, limit):
+        return subprocess.run(
+            ["etcdctl", "--endpoints", self.endpoints, *arguments], timeout=limit,
+            capture_output=True, text=True, env={**os.environ, "ETCDCTL_API": "3"})  # fmt: skip
+
+    def __enter__(self):
+        measures.wait_for(lambda: self.ctl("endpoint", "health", limit=10).returncode == 0, 30, "etcd is healthy")
+        return self
+
+    def __exit__(self, *error):
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait(30)
+        shutil.rmtree(self.directory)
+
+
+def etcd(name, members, beside):
+    if shutil.which("etcd") is None or shutil.which("etcdctl") is None:
+        print(f"{name:<12} left out: needs the packages etcd-server and etcd-client")
+        return
+    with Etcd(members) as cluster:
+        told = cluster.ctl("check", "perf", "--load=xl", limit=ETCD_SECONDS + 60)
+    found = re.search(r"Throughput[^\n0-9]*([0-9]+) writes/s", told.stdout)
+    if not found:
+        raise SystemExit(f"etcdctl check perf says no throughput:\n{told.stdout}{told.stderr}")
+    show(name, float(found[1]), f"puts, {members} member{'s' * (members > 1)}", beside)
+
+
+def main():
+    options = parse()
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
+    beside = None
+    if "disk" in options.names:
+        beside = disk(options.seconds)
+        show("disk", beside, "256 bytes and fdatasync, one thread")
+    if {"edits", "applied"} & set(options.names):
+        with measures.Local(options).up() as pair:
+            master = pair.wait_settled()
+            if "edits" in options.names:
+                edits(pair, master, options, beside)
+            if "applied" in options.names:
+                applied(pair, master, options)
+    for name, members in (("etcd", 1), ("etcd3", 3)):
+        if name in options.names:
+            etcd(name, members, beside)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
