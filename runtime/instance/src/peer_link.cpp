@@ -19,6 +19,9 @@ constexpr Duration introduce_limit = 10s;
 constexpr Duration event_retry = 1s;
 constexpr Duration dial_patience = 2s;  ///< For a new peer that does not speak first.
 constexpr int check_rounds = 50;
+/// Of what is published in one message; any transport takes as much.
+constexpr std::size_t outbox_frames_max = 32;
+constexpr std::size_t outbox_bytes_max = std::size_t{256} << 10;
 
 const std::string ping_frame{core::wire::ping_frame};
 
@@ -96,7 +99,7 @@ void PeerLink::take(const TransportEvent& event) {
     using Type = TransportEvent::Type;
     switch (event.type) {
         case Type::update:
-            if (!event.frames.empty()) report_(core::fact::PeerPublished{event.frames.front()});
+            for (const auto& frame : event.frames) report_(core::fact::PeerPublished{frame});
             return;
         case Type::asked:
             if (peer_ && event.identity == peer_->identity) {
@@ -178,9 +181,27 @@ void PeerLink::carry_out(const core::effect::AnswerPeer& effect) {
                     [](const Result<Done>&) {});
 }
 
+/// What is published in one turn of the loop goes out together: a message each would cost both
+/// instances more than the edits in them.
 void PeerLink::carry_out(const core::effect::Publish& effect) {
+    const bool full = outbox_.size() == outbox_frames_max ||
+                      outbox_bytes_ + effect.bytes.size() > outbox_bytes_max;
+    if (full) send_outbox();
+    outbox_bytes_ += effect.bytes.size();
+    outbox_.push_back(effect.bytes);
+    if (std::exchange(outbox_armed_, true)) return;
+    auto* timers = place_.surroundings.timers;
+    timers->schedule(timers->now(), [this] {
+        outbox_armed_ = false;
+        send_outbox();
+    });
+}
+
+void PeerLink::send_outbox() {
+    if (outbox_.empty()) return;
+    outbox_bytes_ = 0;
     // What is lost here is noticed by the next beacon, pong or report, and fetched.
-    handle_->publish({effect.bytes}, host::Deadline::after(local_limit),
+    handle_->publish(std::exchange(outbox_, {}), host::Deadline::after(local_limit),
                      [](const Result<Done>&) {});
 }
 

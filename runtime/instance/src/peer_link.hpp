@@ -66,6 +66,7 @@ private:
     struct Check;
 
     void pull();
+    void send_outbox();
     void take(const TransportEvent& event);
     void take_introduction(const TransportEvent& event);
     void answer_guest(std::uint64_t id, const JoinReply& reply);
@@ -83,6 +84,9 @@ private:
     TransportOpened opened_;
     std::map<std::string, Instant> guests_;  ///< One-time identity -> end of its invitation.
     std::string pong_;
+    Frames outbox_;  ///< Published when this turn of the loop is over.
+    std::size_t outbox_bytes_ = 0;
+    bool outbox_armed_ = false;
     bool linked_ = false;
     bool open_ = false;
     /// The peer was admitted a moment ago and may not have stored our key yet: it is dialed once it
