@@ -92,6 +92,7 @@ std::string join_key(const std::vector<std::string>& parts) {
 }
 
 Result<std::string> canonical_literal(std::string_view typed) {
+    if (plain_literal(typed)) return std::string(typed);
     const auto node = parse_literal(typed);
     // A comment behind the value would swallow the zero: it is no part of a value.
     if (!node || parse_literal(std::string(typed) + " 0")) {

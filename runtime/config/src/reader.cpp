@@ -65,9 +65,23 @@ std::string found(const Key& key, const Node& node) {
     return "the " + kind + " " + to_literal(node);
 }
 
-/// Literals that are read without a parser: most of a document are such. 18 digits always fit.
+bool has_control(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+std::string describe(const Key& key) {
+    const std::string phrase = type_phrase(key);
+    if (!key.min.empty() && !key.max.empty()) return phrase + " from " + key.min + " to " + key.max;
+    if (!key.min.empty()) return phrase + ", at least " + key.min;
+    if (!key.max.empty()) return phrase + ", at most " + key.max;
+    return phrase;
+}
+
 std::optional<Node> plain_literal(std::string_view literal) {
-    constexpr std::size_t digits_max = 18;
+    constexpr std::size_t digits_max = 18;  // They always fit.
     Node node;
     if (literal == "true" || literal == "false") {
         node.kind = Node::Kind::boolean;
@@ -91,21 +105,6 @@ std::optional<Node> plain_literal(std::string_view literal) {
     node.kind = Node::Kind::integer;
     for (const char c : literal) node.integer = node.integer * 10 + (c - '0');
     return node;
-}
-
-bool has_control(std::string_view text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-}  // namespace
-
-std::string describe(const Key& key) {
-    const std::string phrase = type_phrase(key);
-    if (!key.min.empty() && !key.max.empty()) return phrase + " from " + key.min + " to " + key.max;
-    if (!key.min.empty()) return phrase + ", at least " + key.min;
-    if (!key.max.empty()) return phrase + ", at most " + key.max;
-    return phrase;
 }
 
 std::optional<Node> parse_literal(std::string_view literal) {

@@ -16,6 +16,9 @@ struct Fault {
     std::string help;
 };
 
+/// A literal that is read without a parser because it is canonical as it stands: text without
+/// escapes, a whole number, true or false. Most of a document are such.
+[[nodiscard]] std::optional<Node> plain_literal(std::string_view literal);
 /// One TOML value, as it stands right of a `=`. Nothing when it is none.
 [[nodiscard]] std::optional<Node> parse_literal(std::string_view literal);
 

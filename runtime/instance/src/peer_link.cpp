@@ -141,7 +141,8 @@ void PeerLink::take(const TransportEvent& event) {
 
 void PeerLink::carry_out(const core::effect::SetPong& effect) {
     pong_ = effect.bytes;
-    refresh_pong();
+    pong_changed_ = true;
+    arm_outbox();
 }
 
 void PeerLink::refresh_pong() {
@@ -189,6 +190,10 @@ void PeerLink::carry_out(const core::effect::Publish& effect) {
     if (full) send_outbox();
     outbox_bytes_ += effect.bytes.size();
     outbox_.push_back(effect.bytes);
+    arm_outbox();
+}
+
+void PeerLink::arm_outbox() {
     if (std::exchange(outbox_armed_, true)) return;
     auto* timers = place_.surroundings.timers;
     timers->schedule(timers->now(), [this] {
@@ -198,6 +203,7 @@ void PeerLink::carry_out(const core::effect::Publish& effect) {
 }
 
 void PeerLink::send_outbox() {
+    if (std::exchange(pong_changed_, false)) refresh_pong();
     if (outbox_.empty()) return;
     outbox_bytes_ = 0;
     // What is lost here is noticed by the next beacon, pong or report, and fetched.

@@ -66,6 +66,7 @@ private:
     struct Check;
 
     void pull();
+    void arm_outbox();
     void send_outbox();
     void take(const TransportEvent& event);
     void take_introduction(const TransportEvent& event);
@@ -86,6 +87,7 @@ private:
     std::string pong_;
     Frames outbox_;  ///< Published when this turn of the loop is over.
     std::size_t outbox_bytes_ = 0;
+    bool pong_changed_ = false;
     bool outbox_armed_ = false;
     bool linked_ = false;
     bool open_ = false;
