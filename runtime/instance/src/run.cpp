@@ -2,6 +2,7 @@
 #include "sha256.hpp"
 #include <umbra/base/durable_file.hpp>
 #include <umbra/base/log.hpp>
+#include <umbra/base/memory.hpp>
 #include <umbra/base/notify.hpp>
 #include <umbra/instance/run.hpp>
 
@@ -13,6 +14,9 @@
 namespace umbra::instance {
 
 namespace {
+
+/// After it a pair has met, and its tunnels are up.
+constexpr Duration start_length = std::chrono::seconds{3};
 
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;
@@ -95,6 +99,7 @@ int run_valid(config::InstanceConfig config, const host::Registry& registry,
         instance.request_stop();
     });
     (void)base::notify("READY=1");
+    loop.schedule(loop.now() + start_length, [] { base::release_start_pages(); });
     if (!failure) loop.run();
     // Who asks from now on is told that the connection is refused, rather than nothing.
     servers.clear();

@@ -5,6 +5,7 @@
 #include "server_impl.hpp"
 #include <umbra/base/clock.hpp>
 #include <umbra/base/durable_file.hpp>
+#include <umbra/base/memory.hpp>
 #include <umbra/base/notify.hpp>
 
 #include <cerrno>
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr Duration start_length = std::chrono::seconds{3};
 constexpr std::size_t roster_bytes_max = 16 * 1024 * 1024;
 constexpr Duration tick_every = 50ms;
 /// A turn that comes later than this after its time: what was not heard meanwhile proves nothing.
@@ -191,6 +193,10 @@ Result<Done> Server::Impl::run() {
                doors_.at("listen")->address(), identity_->pin());
     if (auto told = base::notify("READY=1"); !told)
         base::warn(log_room, "cannot tell the service manager: {}", told.error().message);
+    boost::asio::steady_timer started{context_.io, start_length};
+    started.async_wait([](boost::system::error_code error) {
+        if (!error) base::release_start_pages();
+    });
     context_.io.run();
     if (failure_) return *failure_;
     return Done{};
