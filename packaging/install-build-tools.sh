@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
-    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev)
+    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev libsodium-dev)
 for option in "$@"; do
     case "$option" in
         # nftables, strace, iproute2: tests/chaos cuts links and breaks fsync in its own namespaces.

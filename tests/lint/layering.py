@@ -24,16 +24,19 @@ TABLE = {
     "runtime/host": (
         ["sdk", "runtime/base", "runtime/config"], [C, r"boost/dll[/.].*", JSON], False,
         "of config the catalogue only, which the registry implements"),
+    "runtime/seal": (
+        ["sdk"], [C, r"sodium\.h"], False, "bytes and a passphrase to bytes; knows no file"),
     "runtime/instance": (
-        ["sdk", "runtime/base", "runtime/core", "runtime/config", "runtime/host"],
+        ["sdk", "runtime/base", "runtime/core", "runtime/config", "runtime/host", "runtime/seal"],
         [C, ASIO, JSON, SSL], False, "the shell around the core; knows neither HTTP nor commands"),
     "runtime/admin": (
         ["sdk", "runtime/base", "runtime/config", "runtime/instance"], [C, JSON, FMT], False,
         "sees the instance through control.hpp, never the core"),
     "runtime/cli": (
         ["sdk", "runtime/base", "runtime/config", "runtime/host", "runtime/instance",
-         "runtime/admin"], [C, JSON, FMT, r"CLI/.*"], False,
-        "of instance run.hpp only; a running one is asked over HTTP"),
+         "runtime/admin", "runtime/seal"], [C, JSON, FMT, r"CLI/.*"], False,
+        "of instance what runs one or works on one that does not run; a running one is asked over "
+        "HTTP; of seal the passphrase"),
     "plugins/transport/zeromq": (["sdk"], [C, r"zmq\.h(pp)?"], False, "the public SDK is enough"),
     "plugins/storage/file": (["sdk", "plugins/storage/queue"], [C], False, "the public SDK is enough"),
     "plugins/storage/queue": (["sdk"], [C], False, "what the storages share; no plugin"),
@@ -61,7 +64,8 @@ ONLY = {
     ("plugins/tunnel/gateway/protocol", "sdk"): {"result.hpp", "time.hpp", "tunnel.hpp"},
     ("runtime/host", "runtime/config"): {"catalog.hpp"},
     ("runtime/admin", "runtime/instance"): {"control.hpp"},
-    ("runtime/cli", "runtime/instance"): {"control.hpp", "run.hpp"},
+    ("runtime/cli", "runtime/instance"): {"control.hpp", "offline.hpp", "run.hpp"},
+    ("runtime/cli", "runtime/seal"): {"secret.hpp", "seal.hpp"},
 }
 STD = re.compile(r"[a-z_]+")
 # A pure folder gets time as an argument and has no way out; what iterates in an order that changes

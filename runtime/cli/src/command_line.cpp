@@ -12,11 +12,14 @@
 namespace umbra::cli {
 namespace {
 
+constexpr const char* packaged_instance_file = "/etc/umbra/umbra.toml";
+
 /// Everything a command line can set. One object for all commands: only one of them runs.
 struct Arguments {
     Connection connection;
     EditOptions edit;
     std::string file, key, revision, name, invitation, length;
+    std::string instance_file, from, to, passphrase_file;
     std::vector<std::string> words, directories;
     unsigned max = 50;
     bool force = false, watch = false, toml = false;
@@ -40,6 +43,8 @@ public:
         app_.failure_message(CLI::FailureMessage::simple);
         add_local();
         add_role();
+        add_storage();
+        add_backup();
         add_operation();
         add_peer();
         add_config();
@@ -149,6 +154,60 @@ private:
         app->add_option("--data-dir", a_.file, "Its [instance] data_dir")
             ->required()
             ->type_name("DIR");
+    }
+
+    void add_instance_file(CLI::App* app, const std::string& help) {
+        app->add_option("--config", a_.instance_file, help)->type_name("FILE");
+    }
+
+    /// The instance file of a package, unless another was named.
+    std::string instance_file() const {
+        return a_.instance_file.empty() ? packaged_instance_file : a_.instance_file;
+    }
+
+    void add_storage() {
+        auto* app =
+            command(group("storage", "Where the configuration of an instance is kept"), "migrate",
+                    "Copy it to another storage (of an instance that is not running)",
+                    [this] { return storage_migrate(instance_file(), a_.from, a_.to, a_.words); });
+        app->add_option("--from", a_.from, "Storage plugin that is in use, for example file")
+            ->required()
+            ->type_name("STORAGE");
+        app->add_option("--to", a_.to, "Storage plugin to copy to; it has to be empty there")
+            ->required()
+            ->type_name("STORAGE");
+        add_instance_file(app, std::string{"Instance file (default: "} + packaged_instance_file +
+                                   "); its [storage] is one of the two");
+        app->add_option("--set", a_.words, "Option of the one that the file does not name")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+    }
+
+    void add_backup() {
+        auto* app =
+            command(&app_, "backup", "Save an instance that is not running in an encrypted file",
+                    [this] { return backup(a_.file, instance_file(), a_.passphrase_file); });
+        app->add_option("FILE", a_.file, "Where to; must not be there yet")->required();
+        add_instance_file(app,
+                          std::string{"Instance file (default: "} + packaged_instance_file + ")");
+        add_passphrase(app);
+        app = command(
+            &app_, "restore", "Make an instance from its backup; it starts as shadow",
+            [this] { return restore(a_.file, a_.instance_file, a_.words, a_.passphrase_file); });
+        app->add_option("FILE", a_.file, "Made by umbra backup")->required();
+        add_instance_file(app,
+                          "Instance file; is written if it is not there (default: where it was)");
+        app->add_option("--set", a_.words, "Option of its storage, for this restore")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+        add_passphrase(app);
+    }
+
+    void add_passphrase(CLI::App* app) {
+        app->add_option(
+               "--passphrase-file", a_.passphrase_file,
+               "File with the passphrase in its first line (or UMBRA_PASSPHRASE, or asked)")
+            ->type_name("PATH");
     }
 
     void add_operation() {

@@ -61,10 +61,22 @@ int divergence_drop(const Connection& connection, const std::string& id, const s
 // shared_config.cpp
 int config_history(const Connection& connection, unsigned max);
 
-// run.cpp, check.cpp, plugins.cpp: without a running instance
-int run(const std::string& file);
+// offline.cpp: for an instance that does not run
 /// @param role  "master" or "shadow"
 int role_set(const std::string& role, const std::string& data_dir);
+/// @param file  Instance file; so of the next.
+/// @param set   KEY=VALUE: options of the storage that the file does not name.
+int storage_migrate(const std::string& file, const std::string& from, const std::string& to,
+                    const std::vector<std::string>& set);
+/// @param passphrase_file  Empty: from the environment or the terminal; so of the next.
+int backup(const std::string& target, const std::string& file, const std::string& passphrase_file);
+/// @param file  Instance file; empty: where it was.
+/// @param set   KEY=VALUE: options of the storage, for this call.
+int restore(const std::string& source, const std::string& file, const std::vector<std::string>& set,
+            const std::string& passphrase_file);
+
+// run.cpp, check.cpp, plugins.cpp: without a running instance
+int run(const std::string& file);
 /// @param directories  Where plugins are searched when the file does not say; empty = where they
 ///                     are installed.
 int check(const std::string& file, const std::vector<std::string>& directories);

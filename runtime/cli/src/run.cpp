@@ -17,18 +17,4 @@ Result<std::shared_ptr<void>> serve_admin(instance::Control& control, const std:
 
 int run(const std::string& file) { return instance::run_instance(file, serve_admin); }
 
-int role_set(const std::string& role, const std::string& data_dir) {
-    const auto ordered =
-        instance::order_role(data_dir, role == "master" ? core::Role::master : core::Role::shadow);
-    if (ordered) {
-        print_line(*ordered);
-        return exit_done;
-    }
-    const Error& error = ordered.error();
-    const ExitStatus status = error.code == Errc::conflict  ? exit_refused
-                              : error.code == Errc::invalid ? exit_usage
-                                                            : exit_failed;
-    return fail(status, error.message);
-}
-
 }  // namespace umbra::cli

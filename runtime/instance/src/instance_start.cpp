@@ -2,6 +2,7 @@
 
 #include "editor.hpp"
 #include "instance.hpp"
+#include "migration_mark.hpp"
 #include "sha256.hpp"
 #include <umbra/base/log.hpp>
 
@@ -81,6 +82,8 @@ void Instance::load_divergences() {
 }
 
 Result<core::Log> Instance::open_store() {
+    auto whole = check_migrated(config_.data_dir, config_.storage);
+    if (!whole.ok()) return whole.error();
     const auto plugin = registry_.load(UMBRA_KIND_STORAGE, config_.storage.plugin);
     if (!plugin.ok()) return plugin.error();
     auto handle = host::StorageHandle::make(

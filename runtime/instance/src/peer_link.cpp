@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration open_limit = 10s;
+constexpr Duration transport_open_limit = 10s;
 constexpr Duration local_limit = 2s;  ///< For what needs no answer from the other side.
 constexpr Duration introduce_limit = 10s;
 constexpr Duration event_retry = 1s;
@@ -69,7 +69,7 @@ TransportSpec PeerLink::spec() const {
 }
 
 void PeerLink::open(std::function<void(Result<Done>)> done) {
-    handle_->open(spec(), host::Deadline::after(open_limit),
+    handle_->open(spec(), host::Deadline::after(transport_open_limit),
                   [this, done = std::move(done)](const Result<TransportOpened>& result) {
                       if (!result.ok()) {
                           done(result.error());

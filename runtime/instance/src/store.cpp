@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration open_limit = 60s;
+constexpr Duration storage_open_limit = 60s;
 constexpr std::size_t read_batch = 1000;
 
 LogPosition to_log_position(const core::Position& p) {
@@ -42,7 +42,7 @@ Error damaged(const std::string& what) {
 Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
     loop_ = &loop;
     const auto opened = await<StorageOpened>(loop, [&](auto done) {
-        handle_->open(host::Deadline::after(open_limit), std::move(done));
+        handle_->open(host::Deadline::after(storage_open_limit), std::move(done));
     });
     if (!opened.ok()) return opened.error();
     if (!opened->detail.empty()) base::warn("storage", "{}", opened->detail);
@@ -50,7 +50,7 @@ Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
     core::Log log(hash);
     if (opened->snapshot.seq != 0) {
         const auto snapshot = await<LogEntry>(loop, [&](auto done) {
-            handle_->read_snapshot(host::Deadline::after(open_limit), std::move(done));
+            handle_->read_snapshot(host::Deadline::after(storage_open_limit), std::move(done));
         });
         if (!snapshot.ok()) return snapshot.error();
         auto document = core::decode_document(snapshot->body);
@@ -60,7 +60,7 @@ Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
     while (log.last().revision.seq < opened->last.seq) {
         const auto entries = await<std::vector<LogEntry>>(loop, [&](auto done) {
             handle_->read(log.last().revision.seq + 1, read_batch,
-                          host::Deadline::after(open_limit), std::move(done));
+                          host::Deadline::after(storage_open_limit), std::move(done));
         });
         if (!entries.ok()) return entries.error();
         if (entries->empty()) return damaged("entries are missing");
@@ -76,7 +76,7 @@ Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
 
 Result<Done> Store::append_now(Loop& loop, const core::Logged& entry) {
     return await<Done>(loop, [&](auto done) {
-        handle_->append({to_entry(entry)}, host::Deadline::after(open_limit), std::move(done));
+        handle_->append({to_entry(entry)}, host::Deadline::after(storage_open_limit), std::move(done));
     });
 }
 

@@ -64,6 +64,7 @@ public:
     }
     /// What it wrote so far is forgotten.
     void forget() { ran_.out.clear(); }
+    void signal(int number) const { ::kill(pid_, number); }
     void close_output() {
         ::close(out_);
         out_ = -1;
