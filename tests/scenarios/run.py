@@ -11,13 +11,14 @@ import traceback
 
 import edits
 import operation
+import reload
 import restarts
 import serving
 import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, takeovers, restarts, edits, operation, strangers)
+MODULES = (serving, takeovers, restarts, edits, operation, reload, strangers)
 
 
 def main():

@@ -10,12 +10,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration open_limit = 5s;
+constexpr Duration tunnel_open_limit = 5s;
 constexpr Duration answer_limit = 1s;  ///< For questions of one round trip to the far end.
 constexpr Duration enrol_limit = 15s;
 constexpr Duration drain_margin = 5s;  ///< Beyond the grace period.
-constexpr Duration stop_limit = 5s;
-constexpr Duration event_retry = 1s;
+constexpr Duration tunnel_stop_limit = 5s;
+constexpr Duration tunnel_event_retry = 1s;
 
 const char* name_of(TunnelState state) {
     switch (state) {
@@ -78,7 +78,7 @@ void Tunnels::apply(const std::vector<config::TunnelConfig>& config, core::Epoch
         tunnel.config = *tunnel_config;
         if (spec == tunnel.spec) continue;
         tunnel.spec = std::move(spec);
-        tunnel.handle->configure(tunnel.spec, host::Deadline::after(open_limit),
+        tunnel.handle->configure(tunnel.spec, host::Deadline::after(tunnel_open_limit),
                                  [label = tunnel.handle->label()](const Result<Done>& result) {
                                      if (!result.ok())
                                          base::warn("tunnel", "{}", result.error().message);
@@ -112,7 +112,7 @@ bool Tunnels::make(const config::TunnelConfig& config, core::Epoch epoch) {
     tunnel.handle = std::move(made).value();
     tunnel.generation = ++last_generation_;
     auto& placed = tunnels_.emplace(config.name, std::move(tunnel)).first->second;
-    placed.handle->open(placed.spec, host::Deadline::after(open_limit),
+    placed.handle->open(placed.spec, host::Deadline::after(tunnel_open_limit),
                         [this, alert_id](const Result<Done>& result) {
                             if (!result.ok() && result.error().code != Errc::closed) {
                                 alert_(alert_id, true, result.error().message);
@@ -125,7 +125,7 @@ bool Tunnels::make(const config::TunnelConfig& config, core::Epoch epoch) {
 void Tunnels::end(Tunnel& tunnel) {
     // The handle lives until the plugin has stopped.
     auto handle = tunnel.handle;
-    handle->stop(host::Deadline::after(stop_limit), [handle](const Result<Done>&) {});
+    handle->stop(host::Deadline::after(tunnel_stop_limit), [handle](const Result<Done>&) {});
 }
 
 void Tunnels::pull(const std::string& name, std::uint64_t generation) {
@@ -141,7 +141,7 @@ void Tunnels::pull(const std::string& name, std::uint64_t generation) {
             } else if (event.error().code != Errc::closed) {
                 base::error("tunnel", "{}", event.error().message);
                 place_.surroundings.timers->schedule(
-                    place_.surroundings.timers->now() + event_retry,
+                    place_.surroundings.timers->now() + tunnel_event_retry,
                     [this, name, generation] { pull(name, generation); });
             }
         });
