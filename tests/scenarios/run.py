@@ -10,6 +10,7 @@ import time
 import traceback
 
 import edits
+import mappings
 import operation
 import reload
 import restarts
@@ -18,7 +19,7 @@ import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, takeovers, restarts, edits, operation, reload, strangers)
+MODULES = (serving, mappings, takeovers, restarts, edits, operation, reload, strangers)
 
 
 def main():
