@@ -143,8 +143,8 @@ class Pair:
         )
         self.processes = {}
         self._write_gateway(gateway)
-        for node, role in zip(NODES, ("master", "shadow")):
-            self._write_instance(node, role, peer, (storage or {}).get(node, ""))
+        self.peer = peer
+        self.write_instances(storage or {})
         self._write_shared(takeover)
 
     # --- files
@@ -168,7 +168,12 @@ class Pair:
             )
         )
 
-    def _write_instance(self, node, role, more, storage):
+    def write_instances(self, storage):
+        """Again, for a storage that is known later."""
+        for node, role in zip(NODES, ("master", "shadow")):
+            self._write_instance(node, role, storage.get(node, ""))
+
+    def _write_instance(self, node, role, storage):
         self._add(node, "umbra")
         other = NODES[1 - NODES.index(node)]
         own, theirs = self.own[node], dict(self.own[other])
@@ -189,7 +194,7 @@ class Pair:
                 admin=self.path(f"{node}.sock"),
                 log_level=self.options.log_level,
                 storage=storage,
-                peer=more,
+                peer=self.peer,
             )
         )
 

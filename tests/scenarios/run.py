@@ -15,11 +15,12 @@ import operation
 import reload
 import restarts
 import serving
+import storages
 import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, mappings, takeovers, restarts, edits, operation, reload, strangers)
+MODULES = (serving, mappings, takeovers, restarts, edits, storages, operation, reload, strangers)
 
 
 def main():
