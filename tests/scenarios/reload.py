@@ -149,3 +149,61 @@ def reload_is_told_to_the_service_manager(options):
                 told = manager.recv(4096).splitlines()
                 expect(told[0] == b"RELOADING=1" and told[1].startswith(b"MONOTONIC_USEC="), f"{told}")
                 expect(manager.recv(4096) == b"READY=1", "ready again")
+
+
+@scenario
+def reload_of_the_gateway(options):
+    """SIGHUP: listeners come, change and go, parking changes; a long download through another
+    listener goes on. A mistake or a port that is taken changes nothing."""
+    with Pair(options).up() as pair:
+        file = pair.path("gateway.toml")
+        right = file.read_text()
+        erp, other = network.free_ports(2)
+        log = pair["gateway"].log_text
+
+        def listens(port):
+            try:
+                return network.fetch(port) == pair.backend.BODY
+            except ConnectionRefusedError:
+                return False
+
+        def hangup(text, told):
+            seen = log().count(told)
+            file.write_text(text)
+            pair["gateway"].send(signal.SIGHUP)
+            wait_for(lambda: log().count(told) > seen, 10, f"the gateway says {told!r}")
+
+        def listener(port, virtual="crm.cloud:8080"):
+            return f'[listener.erp]\naddress = "{network.HOST}:{port}"\nvirtual = "{virtual}"\n'
+
+        download = network.Download(pair.port)
+        download.read(16)
+        expect(not listens(erp), "nobody listens there yet")
+        hangup(right + listener(erp), "applied: listener.erp.address: none ->")
+        expect(listens(erp), "the new listener serves")
+        hangup(right + listener(other), "applied: listener.erp.address")
+        expect(listens(other) and not listens(erp), "it has moved")
+        hangup(right + listener(other, "none.cloud:1"), "applied: listener.erp.virtual")
+        denied = pair.status("gateway")["counters"]["denied"]
+        try:
+            network.fetch(other)
+        except OSError:
+            pass
+        counters = pair.status("gateway")["counters"]
+        expect(counters["denied"] == denied + 1, "it asks for another virtual host")
+
+        unchanged = "runs on unchanged"
+        hangup(right.replace("listen =", "lisen =", 1), unchanged)
+        expect("lisen" in log(), "the mistake is told")
+        taken = listener(pair.backend.port)
+        hangup(right + taken + 'pair = "two"\n', unchanged)
+        names = [one["name"] for one in pair.status("gateway")["listeners"]]
+        expect(names == ["crm", "erp"], f"as before: {names}")
+        expect("none.cloud" in json.dumps(pair.status("gateway")["listeners"]), "as before")
+
+        lease = right.replace("[admin]", 'lease = "2s"\npark = { clients = 0 }\n[admin]', 1)
+        hangup(lease, "needs a restart: gateway.lease: 600ms -> 2s")
+        expect("applied: gateway.park.clients: 1024 -> 0" in log(), log())
+        expect(not listens(other), "what is not in the file any more is closed")
+        download.finish()
+        pair.wait_settled("alpha")
