@@ -11,6 +11,7 @@ umbra_add_test(config_test LABEL unit
         unit/config/shared_config_test.cpp
         unit/config/source_test.cpp
         unit/config/values_test.cpp
+        unit/config/reload_test.cpp
     LIBRARIES umbra::config)
 target_compile_definitions(config_test PRIVATE UMBRA_EXAMPLES="${PROJECT_SOURCE_DIR}/configs")
 

@@ -13,6 +13,8 @@ if(TARGET umbra_gateway_agent)
     SOURCES unit/gateway/agent_parts_test.cpp
     LIBRARIES umbra_gateway_agent)
   umbra_add_test(gateway_agent_test LABEL integration
-    SOURCES integration/gateway/agent_test.cpp
+    SOURCES integration/gateway/agent_enrolment_test.cpp
+            integration/gateway/agent_links_test.cpp
+            integration/gateway/agent_serving_test.cpp
     LIBRARIES umbra_gateway_agent)
 endif()

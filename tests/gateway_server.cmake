@@ -1,11 +1,12 @@
 if(TARGET umbra_gateway_protocol)
   umbra_add_test(gateway_register_tests LABEL unit
-    SOURCES unit/gateway/register_test.cpp unit/gateway/record_test.cpp unit/gateway/invitation_test.cpp
+    SOURCES unit/gateway/register_claims_test.cpp unit/gateway/register_members_test.cpp
+            unit/gateway/record_test.cpp unit/gateway/invitation_test.cpp
     LIBRARIES umbra_gateway_protocol)
 endif()
 if(TARGET umbra_gateway_server)
   umbra_add_test(gateway_server_state_tests LABEL unit
-    SOURCES unit/gateway/server_state_test.cpp
+    SOURCES unit/gateway/server_state_test.cpp unit/gateway/server_reload_test.cpp
     LIBRARIES umbra_gateway_server)
   umbra_add_test(gateway_server_tests LABEL integration
     SOURCES integration/gateway/server_test.cpp

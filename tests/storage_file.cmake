@@ -8,7 +8,9 @@ if(TARGET umbra-storage-file)
 
   include(${CMAKE_CURRENT_LIST_DIR}/plugin_driver.cmake)
   umbra_add_storage_conformance(storage_file_integration_test umbra-storage-file
-      integration/storage_file/under_test.cpp integration/storage_file/faults_test.cpp)
+      integration/plugin/storage_faults.cpp
+      integration/storage_file/under_test.cpp
+      integration/storage_file/faults_test.cpp)
   # Its fsync() and fdatasync() stand in front of those of the C library.
   set_target_properties(storage_file_integration_test PROPERTIES ENABLE_EXPORTS ON)
 endif()

@@ -8,7 +8,9 @@ target_compile_definitions(storage_queue_test PRIVATE
 
 include(${CMAKE_CURRENT_LIST_DIR}/plugin_driver.cmake)
 umbra_add_storage_conformance(storage_sqlite_integration_test umbra-storage-sqlite
-    integration/storage_sqlite/under_test.cpp integration/storage_sqlite/faults_test.cpp
+    integration/plugin/storage_faults.cpp
+      integration/storage_sqlite/under_test.cpp
+      integration/storage_sqlite/faults_test.cpp
     integration/storage_sqlite/schema_test.cpp)
 target_link_libraries(storage_sqlite_integration_test PRIVATE SQLite::SQLite3)
 # Its fsync() and fdatasync() stand in front of those of the C library.

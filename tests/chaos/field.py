@@ -15,7 +15,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scenarios"))
 
-from harness import NODES, Failure, Pair, Process, expect, wait_for  # noqa: E402
+import files  # noqa: E402
+from harness import LINKS, NODES, Failure, Pair, Process, expect, wait_for  # noqa: E402
 
 HOSTS = ("gateway", *NODES, "client")
 ADDRESS = {host: f"10.77.0.{number}" for number, host in enumerate(HOSTS, 1)}
@@ -84,62 +85,37 @@ class Field(Pair):
         self.processes[name] = Process(name, run, self.path(f"{name}.log"))
 
     def _write(self):
+        agents = f"{ADDRESS['gateway']}:{AGENTS_PORT}"
         self._add("gateway", "umbra-gateway")
         self.path("gateway.toml").write_text(
-            f"""[gateway]
-name = "cloud-1"
-data_dir = "{self.path("gateway")}"
-listen = "{ADDRESS["gateway"]}:{AGENTS_PORT}"
-[admin]
-listen = "unix:{self.path("gateway.sock")}"
-[listener.crm]
-address = "{ADDRESS["gateway"]}:{CLIENT_PORT}"
-virtual = "crm.cloud:8080"
-"""
+            files.gateway_file(
+                data_dir=self.path("gateway"),
+                admin=self.path("gateway.sock"),
+                agents=agents,
+                clients=f"{ADDRESS['gateway']}:{CLIENT_PORT}",
+            )
         )
         for node, role in zip(NODES, ("master", "shadow")):
             self._add(node, "umbra")
-            own, theirs = ADDRESS[node], ADDRESS[NODES[1 - NODES.index(node)]]
-            ends = [
-                f'publish = "tcp://{host}:{PUBLISH}", respond = "tcp://{host}:{RESPOND}"'
-                for host in (own, theirs)
-            ]
-            self.path(f"{node}.toml").write_text(
-                f"""[instance]
-name = "{node}"
-role = "{role}"
-data_dir = "{self.path(node)}"
-[plugins]
-path = ["{self.plugins}"]
-[peer]
-enabled = true
-[transport]
-plugin = "zeromq"
-options = {{ {ends[0]} }}
-peer = {{ {ends[1]} }}
-[storage]
-plugin = "file"
-[admin]
-listen = "unix:{self.path(f"{node}.sock")}"
-[log]
-level = "{self.options.log_level}"
-[shared]
-initial = "shared.toml"
-"""
+            own, theirs = (
+                files.ends(f"{ADDRESS[host]}:{PUBLISH}", f"{ADDRESS[host]}:{RESPOND}")
+                for host in (node, NODES[1 - NODES.index(node)])
             )
+            self.path(f"{node}.toml").write_text(
+                files.instance_file(
+                    name=node,
+                    role=role,
+                    data_dir=self.path(node),
+                    plugins=self.plugins,
+                    own=own,
+                    theirs=theirs,
+                    admin=self.path(f"{node}.sock"),
+                    log_level=self.options.log_level,
+                )
+            )
+        backend = f"127.0.0.1:{BACKEND_PORT}"
         self.path("shared.toml").write_text(
-            f"""[tunnel.main]
-plugin = "gateway"
-options = {{ address = "{ADDRESS["gateway"]}:{AGENTS_PORT}", links = 2 }}
-[tunnel.main.mapping.crm]
-virtual = "crm.cloud:8080"
-internal = "127.0.0.1:{BACKEND_PORT}"
-protocol = "tcp"
-[probe.crm-backend]
-plugin = "tcp"
-every = "2s"
-options = {{ address = "127.0.0.1:{BACKEND_PORT}" }}
-"""
+            files.shared_file(agents=agents, backend=backend, links=LINKS)
         )
 
     def helper(self, host, script, *arguments):

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import files
 import network
 
 NODES = ("alpha", "beta")
@@ -120,10 +121,11 @@ class Pair:
     peer      lines added to [peer] of both instances, by the key
     gateway   lines added to [gateway]
     takeover  lines of [takeover] of the shared configuration
+    storage   lines of [storage], by the instance; file where there is none
     proxied   the two instances reach each other through proxies: `pair.proxies`
     """
 
-    def __init__(self, options, proxied=False, peer="", gateway="", takeover=""):
+    def __init__(self, options, proxied=False, peer="", gateway="", takeover="", storage=None):
         self.options = options
         self.binaries = pathlib.Path(options.build) / "bin"
         self.plugins = pathlib.Path(options.build) / "plugins.d"
@@ -141,8 +143,8 @@ class Pair:
         )
         self.processes = {}
         self._write_gateway(gateway)
-        for node, role in zip(NODES, ("master", "shadow")):
-            self._write_instance(node, role, peer)
+        self.peer = peer
+        self.write_instances(storage or {})
         self._write_shared(takeover)
 
     # --- files
@@ -157,70 +159,53 @@ class Pair:
     def _write_gateway(self, more):
         self._add("gateway", "umbra-gateway")
         self.path("gateway.toml").write_text(
-            f"""[gateway]
-name = "cloud-1"
-data_dir = "{self.path("gateway")}"
-listen = "{network.HOST}:{self.agents_port}"
-{more}
-[admin]
-listen = "unix:{self.path("gateway.sock")}"
-[listener.crm]
-address = "{network.HOST}:{self.port}"
-virtual = "crm.cloud:8080"
-"""
+            files.gateway_file(
+                data_dir=self.path("gateway"),
+                admin=self.path("gateway.sock"),
+                agents=f"{network.HOST}:{self.agents_port}",
+                clients=f"{network.HOST}:{self.port}",
+                more=more,
+            )
         )
 
-    def _write_instance(self, node, role, more):
+    def write_instances(self, storage):
+        """Again, for a storage that is known later."""
+        for node, role in zip(NODES, ("master", "shadow")):
+            self._write_instance(node, role, storage.get(node, ""))
+
+    def _write_instance(self, node, role, storage):
         self._add(node, "umbra")
         other = NODES[1 - NODES.index(node)]
         own, theirs = self.own[node], dict(self.own[other])
         if self.proxies:
             theirs = {what: proxy.port for what, proxy in self.proxies[other].items()}
-        ends = [
-            ", ".join(f'{what} = "tcp://{network.HOST}:{port}"' for what, port in side.items())
+        own, theirs = (
+            files.ends(*(f"{network.HOST}:{side[what]}" for what in ("publish", "respond")))
             for side in (own, theirs)
-        ]
+        )
         self.path(f"{node}.toml").write_text(
-            f"""[instance]
-name = "{node}"
-role = "{role}"
-data_dir = "{self.path(node)}"
-[plugins]
-path = ["{self.plugins}"]
-[peer]
-enabled = true
-{more}
-[transport]
-plugin = "zeromq"
-options = {{ {ends[0]} }}
-peer = {{ {ends[1]} }}
-[storage]
-plugin = "file"
-[admin]
-listen = "unix:{self.path(f"{node}.sock")}"
-[log]
-level = "{self.options.log_level}"
-[shared]
-initial = "shared.toml"
-"""
+            files.instance_file(
+                name=node,
+                role=role,
+                data_dir=self.path(node),
+                plugins=self.plugins,
+                own=own,
+                theirs=theirs,
+                admin=self.path(f"{node}.sock"),
+                log_level=self.options.log_level,
+                storage=storage,
+                peer=self.peer,
+            )
         )
 
     def _write_shared(self, takeover):
         self.path("shared.toml").write_text(
-            f"""[tunnel.main]
-plugin = "gateway"
-options = {{ address = "{network.HOST}:{self.agents_port}", links = {LINKS} }}
-[tunnel.main.mapping.crm]
-virtual = "crm.cloud:8080"
-internal = "{network.HOST}:{self.backend.port}"
-protocol = "tcp"
-[probe.crm-backend]
-plugin = "tcp"
-every = "2s"
-options = {{ address = "{network.HOST}:{self.backend.port}" }}
-[takeover]
-{takeover}
-"""
+            files.shared_file(
+                agents=f"{network.HOST}:{self.agents_port}",
+                backend=f"{network.HOST}:{self.backend.port}",
+                links=LINKS,
+                takeover=takeover,
+            )
         )
 
     # --- from nothing to a pair in sync

@@ -59,6 +59,59 @@ def fetch(port, limit=10.0, path="/"):
     return body
 
 
+def by_socks(port, host, host_port, limit=10.0):
+    """A connection to a virtual host through the SOCKS5 door at `port`. Raises OSError when it is
+    denied."""
+    client = socket.create_connection((HOST, port), timeout=limit)
+    try:
+        name = host.encode()
+        request = b"\x05\x01\x00\x03" + bytes([len(name)]) + name + host_port.to_bytes(2, "big")
+        for said, size in ((b"\x05\x01\x00", 2), (request, 10)):
+            client.sendall(said)
+            answer = b""
+            while len(answer) < size and (chunk := client.recv(size - len(answer))):
+                answer += chunk
+            if len(answer) < size or answer[1] != 0:
+                raise OSError(f"the gateway answers {answer.hex()} for {host}")
+        return client
+    except OSError:
+        client.close()
+        raise
+
+
+BIG_BLOCK, BIG_BLOCKS = 65536, 1024  # What /big answers with: each block is its number, repeated.
+
+
+def big_block(number):
+    return number.to_bytes(8, "big") * (BIG_BLOCK // 8)
+
+
+class Download:
+    """GET /big through the gateway, read as fast as the caller wants to: what is not read holds the
+    stream open. Every byte is compared."""
+
+    def __init__(self, port):
+        self.client = socket.create_connection((HOST, port), timeout=20)
+        self.client.sendall(b"GET /big HTTP/1.0\r\n\r\n")
+        self.reader = self.client.makefile("rb")
+        while self.reader.readline().strip():
+            pass
+        self.blocks = 0
+
+    def read(self, blocks):
+        """Reads so many blocks more. Raises OSError when one is not what was sent."""
+        for _ in range(blocks):
+            if self.reader.read(BIG_BLOCK) != big_block(self.blocks):
+                raise OSError(f"block {self.blocks} of the download is not what was sent")
+            self.blocks += 1
+
+    def finish(self):
+        self.read(BIG_BLOCKS - self.blocks)
+        if rest := self.reader.read():
+            raise OSError(f"{len(rest)} bytes too many")
+        self.client.close()
+
+
 class Loop:
     """An asyncio loop on a thread of its own."""
 
@@ -105,7 +158,7 @@ def owner_of(port, pids):
 class Backend:
     """The internal system: answers every request with one body and counts. /slow takes its time,
     so that such a request is under way when something happens. "LINES" instead of a request gives
-    back each line when it arrives, for streams that stay open.
+    back each line when it arrives, for streams that stay open. /big is long: see Download.
     """
 
     BODY = b"hello from the backend\n"
@@ -137,6 +190,12 @@ class Backend:
             if head.startswith(b"GET /slow "):
                 await asyncio.sleep(self.SLOW)
             self.count += 1
+            if head.startswith(b"GET /big "):
+                writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+                for number in range(BIG_BLOCKS):
+                    writer.write(big_block(number))
+                    await writer.drain()
+                return
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self.BODY))
             writer.write(self.BODY)
             await writer.drain()

@@ -10,14 +10,17 @@ import time
 import traceback
 
 import edits
+import mappings
 import operation
+import reload
 import restarts
 import serving
+import storages
 import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, takeovers, restarts, edits, operation, strangers)
+MODULES = (serving, mappings, takeovers, restarts, edits, storages, operation, reload, strangers)
 
 
 def main():

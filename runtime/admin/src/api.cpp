@@ -102,6 +102,14 @@ void post_resume(Call call) {
     call.control.resume(call.done());
 }
 
+void post_reload(Call call) {
+    if (call.refused()) return;
+    call.control.reload([answer = call.answer](instance::Reply reply, config::ReloadPlan plan) {
+        if (reply.outcome != instance::Outcome::done) return answer(render_reply(std::move(reply)));
+        answer({200, render_reload(reply, plan)});
+    });
+}
+
 void get_config(Call call) {
     call.control.show(call.parameter("key"), call.parameter("revision"), call.done());
 }
@@ -283,6 +291,7 @@ constexpr Route routes[] = {
     {"POST", "/v1/switch", "", post_switch},
     {"POST", "/v1/pause", "", post_pause},
     {"POST", "/v1/resume", "", post_resume},
+    {"POST", "/v1/reload", "", post_reload},
     {"GET", "/v1/config", "key revision", get_config},
     {"POST", "/v1/config/edit", "", post_edit},
     {"POST", "/v1/config/apply", "", post_apply},

@@ -24,6 +24,25 @@ json::value or_null(const std::optional<T>& value) {
     return value ? json::value(*value) : json::value(nullptr);
 }
 
+json::object reply_object(const instance::Reply& reply) {
+    return {{"outcome", reply.outcome == Outcome::done ? "done" : "provisional"},
+            {"message", reply.message},
+            {"details", to_array(reply.details)},
+            {"text", reply.text},
+            {"revision", reply.revision}};
+}
+
+json::array change_array(const std::vector<config::ReloadChange>& changes) {
+    json::array array;
+    for (const auto& change : changes) {
+        array.push_back(json::object{{"key", change.key},
+                                     {"from", or_null(change.from)},
+                                     {"to", or_null(change.to)},
+                                     {"reason", change.reason}});
+    }
+    return array;
+}
+
 json::object peer_object(const instance::PeerStatus& peer) {
     return {{"instance", peer.instance},
             {"state", peer.state},
@@ -192,17 +211,20 @@ std::string render_comparison(const instance::Comparison& compared, const std::s
                                         {"text", text}});
 }
 
+std::string render_reload(const instance::Reply& reply, const config::ReloadPlan& plan) {
+    json::object object = reply_object(reply);
+    object["live"] = change_array(plan.live);
+    object["restart"] = change_array(plan.restart);
+    object["ignored"] = change_array(plan.ignored);
+    return json::serialize(object);
+}
+
 base::HttpResponse render_reply(instance::Reply reply) {
     const unsigned status = http_status(reply.outcome);
     if (status >= 400) {
         return base::http_error(status, std::move(reply.message), std::move(reply.details));
     }
-    const bool done = reply.outcome == Outcome::done;
-    return {status, json::serialize(json::object{{"outcome", done ? "done" : "provisional"},
-                                                 {"message", reply.message},
-                                                 {"details", to_array(reply.details)},
-                                                 {"text", reply.text},
-                                                 {"revision", reply.revision}})};
+    return {status, json::serialize(reply_object(reply))};
 }
 
 }  // namespace umbra::admin

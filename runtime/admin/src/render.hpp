@@ -18,6 +18,10 @@ namespace umbra::admin {
 [[nodiscard]] std::string render_comparison(const instance::Comparison& compared,
                                             const std::string& text);
 
+/// As a reply, with "live", "restart" and "ignored".
+[[nodiscard]] std::string render_reload(const instance::Reply& reply,
+                                        const config::ReloadPlan& plan);
+
 /// Success as {"outcome", "message", "details", "text", "revision"}, failure as {"error",
 /// "details"}; the status as control.hpp maps it.
 [[nodiscard]] base::HttpResponse render_reply(instance::Reply reply);

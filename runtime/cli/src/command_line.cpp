@@ -223,6 +223,10 @@ private:
         app->add_option("--for", a_.length, "Resume by itself after this time, for example 2h")
             ->type_name("DURATION");
         client(&app_, "resume", "Allow automatic takeovers again", [&] { return resume(to); });
+        client(&app_, "reload",
+               "Read the instance file again: apply what can change at once, list what needs a "
+               "restart",
+               [&] { return reload(to); });
         client(&app_, "alerts", "What needs attention", [&] { return show_alerts(to); });
         app = client(&app_, "explain", "Why the role changed, and why it did not",
                      [&] { return explain(to, a_.max); });

@@ -22,6 +22,8 @@ int explain(const Connection& connection, unsigned max);
 int switch_roles(const Connection& connection, bool force);
 int pause(const Connection& connection, const std::string& length);
 int resume(const Connection& connection);
+/// The instance reads its file again: what was applied, what needs a restart.
+int reload(const Connection& connection);
 /// @param verb  enable disable connect disconnect reset check invite
 int peer(const Connection& connection, const std::string& verb);
 /// @param invitation  "-": read from stdin, which keeps it out of the list of processes.

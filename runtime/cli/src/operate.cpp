@@ -32,6 +32,8 @@ int pause(const Connection& connection, const std::string& length) {
 
 int resume(const Connection& connection) { return post_and_show(connection, "/v1/resume"); }
 
+int reload(const Connection& connection) { return post_and_show(connection, "/v1/reload"); }
+
 int peer(const Connection& connection, const std::string& verb) {
     return post_and_show(connection, "/v1/peer/" + verb);
 }

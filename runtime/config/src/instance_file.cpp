@@ -344,13 +344,17 @@ Duration PeerConfig::takeover_delay_for(bool fenced) const {
     return std::max(takeover_delay, takeover_delay_unfenced);
 }
 
+const Table& instance_schema() {
+    static const Table schema = instance_table();
+    return schema;
+}
+
 InstanceLoad load_instance(const Source& source, const OpenCatalog& open_catalog) {
     InstanceLoad load;
     const auto root = parse(source, load.problems);
     if (!root) return load;
-    static const Table schema = instance_table();
     const Origin origin{.source = &source};
-    const Section section = validate(*root, schema, origin, load.problems);
+    const Section section = validate(*root, instance_schema(), origin, load.problems);
     std::vector<std::filesystem::path> directories;
     if (section.table("plugins").has("path")) {
         for (const auto& path : section.table("plugins").list("path"))

@@ -14,6 +14,7 @@ struct OptionValues::Data {
     std::deque<std::string> texts;  ///< A deque: what `values` points to must not move.
     std::deque<std::vector<umbra_str>> lists;
     std::string fingerprint;
+    std::vector<ShownOption> shown;
 };
 
 namespace {
@@ -129,7 +130,10 @@ public:
         umbra_value out{};
         out.type = option.type;
         out.present = value == nullptr ? 0u : 1u;
-        if (value != nullptr) fill(out, key, *value);
+        if (value != nullptr) {
+            fill(out, key, *value);
+            data_->shown.back().secret = (option.flags & UMBRA_OPT_SECRET) != 0;
+        }
         data_->values.push_back(out);
     }
 
@@ -172,6 +176,25 @@ private:
         // Durations keep their text too; it does no harm and reads well in a plugin's log.
         if (value.type != Type::string_list) out.text = keep(value.text);
         data_->fingerprint += key_literal(key) + " = " + shown + "\n";
+        data_->shown.push_back({key, literal_of(value, std::move(shown))});
+    }
+
+    /// For people. Equal values give equal text, however they were written.
+    static std::string literal_of(const Value& value, std::string fingerprint) {
+        switch (value.type) {
+            case Type::boolean:
+                return value.integer != 0 ? "true" : "false";
+            case Type::duration:
+                return string_literal(format_duration(Duration{value.integer}));
+            case Type::size:
+                return string_literal(format_size(value.integer));
+            case Type::string_list: {
+                if (!fingerprint.empty()) fingerprint.pop_back();  // The last comma.
+                return "[" + fingerprint + "]";
+            }
+            default:
+                return fingerprint;
+        }
     }
 
     umbra_str keep(const std::string& text) {
@@ -193,6 +216,11 @@ std::size_t OptionValues::size() const noexcept {
 const std::string& OptionValues::fingerprint() const noexcept {
     static const std::string none;
     return data_ == nullptr ? none : data_->fingerprint;
+}
+
+const std::vector<ShownOption>& OptionValues::shown() const noexcept {
+    static const std::vector<ShownOption> none;
+    return data_ == nullptr ? none : data_->shown;
 }
 
 std::vector<Key> option_keys(const umbra_plugin& plugin, std::vector<std::string>& faults) {

@@ -235,6 +235,7 @@ void Instance::end(std::optional<Error> failed) {
     for (auto& [id, done] : std::exchange(requests_, {})) {
         done({Outcome::failed, "the instance is stopping", {}, {}, {}});
     }
+    end_reloads();
     if (on_end_) on_end_(std::move(failed));
 }
 

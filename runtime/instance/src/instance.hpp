@@ -66,6 +66,7 @@ public:
     void peer_invite(Done done) override;
     void peer_join(std::string invitation, Done done) override;
     void peer_check(Done done) override;
+    void reload(std::function<void(Reply, config::ReloadPlan)> done) override;
     void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override;
 
 private:
@@ -96,6 +97,16 @@ private:
     void ask(Done done, std::function<core::Fact(core::RequestId)> fact);
     void with_peer_link(Done done, const std::function<void(Done)>& use);
 
+    // --- reload, instance_reload.cpp
+    struct Reload;
+    void read_file(const std::shared_ptr<Reload>& reload);
+    void take_file(const std::shared_ptr<Reload>& reload, config::InstanceLoad load);
+    void change_log(const std::shared_ptr<Reload>& reload);
+    void redirect_peer(const std::shared_ptr<Reload>& reload);
+    void enable_peer(const std::shared_ptr<Reload>& reload);
+    void finish(const std::shared_ptr<Reload>& reload, Reply reply);
+    void end_reloads();
+
     // --- status, instance_status.cpp
     void publish_status();
     [[nodiscard]] Timers timers() const;
@@ -105,6 +116,8 @@ private:
     const host::Registry& registry_;
     InstanceState state_;
     Worker worker_;
+    std::unique_ptr<Worker> reader_;  ///< Of the instance file; made when it is first read again.
+    std::deque<std::shared_ptr<Reload>> reloads_;  ///< The first is under way.
     Journal journal_;
     Alerts alerts_;
     DivergenceFiles divergences_;

@@ -218,6 +218,20 @@ void PeerLink::reconfigure(std::function<void(Result<Done>)> done) {
     handle_->reconfigure(spec(), host::Deadline::after(local_limit), std::move(done));
 }
 
+void PeerLink::redirect(std::string publish, std::string respond,
+                        std::function<void(Result<Done>)> done) {
+    auto before = std::exchange(place_.config.peer_publish, std::move(publish));
+    auto before_respond = std::exchange(place_.config.peer_respond, std::move(respond));
+    reconfigure([this, before = std::move(before), before_respond = std::move(before_respond),
+                 done = std::move(done)](Result<Done> result) {
+        if (!result.ok()) {
+            place_.config.peer_publish = before;
+            place_.config.peer_respond = before_respond;
+        }
+        done(std::move(result));
+    });
+}
+
 void PeerLink::drop_expired_guests() {
     const Instant now = place_.surroundings.timers->now();
     std::erase_if(guests_, [&](const auto& guest) { return guest.second <= now; });

@@ -52,6 +52,9 @@ public:
     void invite(Control::Done done);
     void join(const std::string& invitation, Control::Done done);
     void forget(Control::Done done);
+    /// Connects elsewhere: `peer` of [transport] has changed. An empty endpoint is the one that the
+    /// other side told at the introduction.
+    void redirect(std::string publish, std::string respond, std::function<void(Result<Done>)> done);
     /// Asks `rounds` pings and says whether the time-outs suit the link.
     void check(const Timers& timers, Control::Done done);
 

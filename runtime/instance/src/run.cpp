@@ -90,8 +90,8 @@ int run_valid(config::InstanceConfig config, const host::Registry& registry,
     }
     loop.on_signal([&](int signal) {
         if (signal == SIGHUP) {
-            base::warn("instance",
-                       "SIGHUP: this version applies changes of its file at a restart only");
+            // What came of it is in the log, and an alert where something is left to do.
+            instance.reload([](const Reply&, const config::ReloadPlan&) {});
             return;
         }
         base::info("instance", "asked to stop by signal {}", signal);

@@ -14,8 +14,8 @@ constexpr Duration tunnel_open_limit = 5s;
 constexpr Duration answer_limit = 1s;  ///< For questions of one round trip to the far end.
 constexpr Duration enrol_limit = 15s;
 constexpr Duration drain_margin = 5s;  ///< Beyond the grace period.
-constexpr Duration stop_limit = 5s;
-constexpr Duration event_retry = 1s;
+constexpr Duration tunnel_stop_limit = 5s;
+constexpr Duration tunnel_event_retry = 1s;
 
 const char* name_of(TunnelState state) {
     switch (state) {
@@ -125,7 +125,7 @@ bool Tunnels::make(const config::TunnelConfig& config, core::Epoch epoch) {
 void Tunnels::end(Tunnel& tunnel) {
     // The handle lives until the plugin has stopped.
     auto handle = tunnel.handle;
-    handle->stop(host::Deadline::after(stop_limit), [handle](const Result<Done>&) {});
+    handle->stop(host::Deadline::after(tunnel_stop_limit), [handle](const Result<Done>&) {});
 }
 
 void Tunnels::pull(const std::string& name, std::uint64_t generation) {
@@ -141,7 +141,7 @@ void Tunnels::pull(const std::string& name, std::uint64_t generation) {
             } else if (event.error().code != Errc::closed) {
                 base::error("tunnel", "{}", event.error().message);
                 place_.surroundings.timers->schedule(
-                    place_.surroundings.timers->now() + event_retry,
+                    place_.surroundings.timers->now() + tunnel_event_retry,
                     [this, name, generation] { pull(name, generation); });
             }
         });

@@ -133,6 +133,7 @@ TEST_F(ClientCommandsTest, EveryOperationReachesTheInstance) {
         {"pause"},
         {"pause", "--for", "2h"},
         {"resume"},
+        {"reload"},
         {"peer", "enable"},
         {"peer", "disable"},
         {"peer", "connect"},
@@ -151,9 +152,21 @@ TEST_F(ClientCommandsTest, EveryOperationReachesTheInstance) {
     }
     EXPECT_THAT(control.calls,
                 ElementsAre("switch", "switch force", "pause", "pause 7200000000000", "resume",
-                            "enable", "disable", "connect", "disconnect", "reset", "check",
-                            "invite", "join abc", "enrol main xyz"));
+                            "reload", "enable", "disable", "connect", "disconnect", "reset",
+                            "check", "invite", "join abc", "enrol main xyz"));
     EXPECT_EQ(json({"switch", "--json"}).at("message").as_string(), "done so");
+}
+
+TEST_F(ClientCommandsTest, ReloadListsItsChangesAndAMistakeIsWrongUsage) {
+    control.next = {Outcome::done, "1 change applied", {"applied: log.level: 1 -> 2"}, "", ""};
+    EXPECT_EQ(umbra({"reload"}).out, "1 change applied\n  applied: log.level: 1 -> 2\n");
+    control.reload_plan.restart = {{"storage.plugin", "\"file\"", "\"etcd\"", "why"}};
+    EXPECT_EQ(json({"reload", "--json"}).at("restart").at(0).at("key"), "storage.plugin");
+    control.next = {Outcome::invalid, "u.toml has 1 mistake", {"u.toml:1:1: error: x"}, "", ""};
+    const Ran refused = umbra({"reload"});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.out, IsEmpty());
+    EXPECT_EQ(refused.err, "umbra: u.toml has 1 mistake\n  u.toml:1:1: error: x\n");
 }
 
 TEST_F(ClientCommandsTest, InvitationIsAloneOnStdoutAndTakenFromStdin) {

@@ -1,80 +1,23 @@
 // Faults of real files and real calls, seen through the shared object.
 
-#include "integration/plugin/storage_conformance.hpp"
-#include "integration/plugin/storage_driver.hpp"
+#include "integration/plugin/storage_faults.hpp"
 
-#include <gtest/gtest.h>
-
-#include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-namespace {
-
-/// Syncs that still succeed before one fails; negative: all succeed.
-std::atomic<int> syncs_left{-1};
-
-bool this_sync_fails() {
-    if (syncs_left < 0) return false;
-    if (syncs_left.fetch_sub(1) > 0) return false;
-    syncs_left = -1;  // one error, as the kernel reports it: once
-    errno = EIO;
-    return true;
-}
-
-}  // namespace
-
-// The plugin's calls come here, because the program comes before the C library in the search order.
-extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
-    static const auto real = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fdatasync"));
-    return this_sync_fails() ? -1 : real(fd);
-}
-extern "C" __attribute__((visibility("default"))) int fsync(int fd) {
-    static const auto real = reinterpret_cast<int (*)(int)>(::dlsym(RTLD_NEXT, "fsync"));
-    return this_sync_fails() ? -1 : real(fd);
-}
 
 namespace umbra::plugin_test {
+
+std::string storage_main_file() { return "config.log"; }
+
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileStorageFaults : public ::testing::Test {
+class FileStorageFaults : public StorageFaults {
 protected:
-    static const PluginFile& file() {
-        static const PluginFile file{storage_under_test().file, UMBRA_KIND_STORAGE};
-        return file;
-    }
-    Result<StorageOpened> reopen() {
-        storage_.reset();
-        storage_.emplace(file(), directory());
-        return storage_->open().get();
-    }
-    StorageDriver& storage() { return *storage_; }
-    Result<Done> append(std::uint64_t first, std::uint64_t last) {
-        return storage().append(entries_of(first, last)).get();
-    }
-    void close() { storage_.reset(); }
-    [[nodiscard]] virtual std::string directory() const { return directory_.path(); }
-    [[nodiscard]] std::string log() const { return directory() + "/config.log"; }
-
-    void flip(std::uint64_t offset) {
-        std::fstream bytes{log(), std::ios::in | std::ios::out | std::ios::binary};
-        bytes.seekg(static_cast<std::streamoff>(offset));
-        const char was = static_cast<char>(bytes.get());
-        bytes.seekp(static_cast<std::streamoff>(offset));
-        bytes.put(static_cast<char>(was ^ 1));
-    }
-
-    TemporaryDirectory directory_;
-    std::optional<StorageDriver> storage_;
+    [[nodiscard]] std::string log() const { return main_file(); }
 };
 
 TEST_F(FileStorageFaults, TornTailOfEveryLengthIsDroppedReportedAndWrittenOver) {
@@ -114,7 +57,7 @@ TEST_F(FileStorageFaults, DamageIsRefusedWithFileOffsetAndRemedyAndNothingIsChan
     ASSERT_TRUE(append(3, 3).ok());
     close();
     const auto size = fs::file_size(log());
-    flip(offset + 80);
+    flip(log(), offset + 80);
     const auto opened = reopen();
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, Errc::data_loss);
@@ -124,7 +67,7 @@ TEST_F(FileStorageFaults, DamageIsRefusedWithFileOffsetAndRemedyAndNothingIsChan
                   "file away so that this instance fetches everything from its peer");
     EXPECT_FALSE(append(2, 2).ok());
     EXPECT_EQ(fs::file_size(log()), size);
-    flip(offset + 80);
+    flip(log(), offset + 80);
     EXPECT_TRUE(storage().open().get().ok()) << "after the repair, in the same instance";
 }
 
@@ -132,7 +75,7 @@ TEST_F(FileStorageFaults, DamageOfTheLastRecordIsRefusedToo) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 3).ok());
     close();
-    flip(fs::file_size(log()) - 2);
+    flip(log(), fs::file_size(log()) - 2);
     const auto opened = reopen();
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, Errc::data_loss);
@@ -141,34 +84,12 @@ TEST_F(FileStorageFaults, DamageOfTheLastRecordIsRefusedToo) {
 TEST_F(FileStorageFaults, DamageUnderARunningInstanceIsNeverReadAsContent) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 3).ok());
-    flip(32 + 76);
+    flip(log(), 32 + 76);
     const auto read = storage().read(1, 10).get();
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.error().code, Errc::data_loss);
     EXPECT_NE(read.error().message.find("offset 32"), std::string::npos) << read.error().message;
     EXPECT_EQ(append(4, 4).error().code, Errc::data_loss);
-}
-
-TEST_F(FileStorageFaults, FailedSyncIsFinalAndNeverTriedAgain) {
-    ASSERT_TRUE(reopen().ok());
-    ASSERT_TRUE(append(1, 2).ok());
-    syncs_left = 0;
-    const auto failed = append(3, 3);
-    ASSERT_FALSE(failed.ok());
-    EXPECT_EQ(failed.error().code, Errc::data_loss);
-    EXPECT_EQ(failed.error().sys_errno, EIO);
-    EXPECT_NE(failed.error().message.find(log()), std::string::npos) << failed.error().message;
-    // The next sync would succeed; it must not be asked.
-    EXPECT_EQ(append(3, 3).error().code, Errc::data_loss);
-    EXPECT_EQ(append(4, 4).error().code, Errc::data_loss);
-    EXPECT_EQ(storage().truncate(1).get().error().code, Errc::data_loss);
-    EXPECT_EQ(storage().install(entry_of(9)).get().error().code, Errc::data_loss);
-    EXPECT_EQ(storage().compact(entry_of(2)).get().error().code, Errc::data_loss);
-    EXPECT_EQ(storage().read(1, 1).get().error().code, Errc::data_loss);
-    EXPECT_EQ(storage().open().get().error().code, Errc::data_loss);
-    const auto opened = reopen();
-    ASSERT_TRUE(opened.ok()) << "by another process";
-    EXPECT_GE(opened->last.seq, 2u);
 }
 
 TEST_F(FileStorageFaults, EveryFailedSyncOfARewriteIsFinalAndLosesNothing) {
@@ -218,26 +139,9 @@ TEST_F(FileStorageFaults, FileSizeLimitIsExhaustedWithoutASignalAndUsableAfterwa
     EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 7));
 }
 
-/// A file system of one mebibyte.
-class FileStorageOnASmallDisk : public FileStorageFaults {
-protected:
-    void SetUp() override {
-        ::mkdir(directory().c_str(), 0700);
-        if (::mount("none", directory().c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0)
-            GTEST_SKIP() << "may not mount";
-    }
-    void TearDown() override {
-        close();
-        ::umount2(directory().c_str(), MNT_DETACH);
-    }
-    [[nodiscard]] std::string directory() const override { return directory_.path() + "/small"; }
-};
-
-TEST_F(FileStorageOnASmallDisk, FullDiskRefusesAppendsKeepsTheLogAndRecovers) {
+TEST_F(StorageOnASmallDisk, FullDiskRefusesAppendsKeepsTheLogAndRecovers) {
     ASSERT_TRUE(reopen().ok());
-    std::ofstream ballast{directory() + "/ballast", std::ios::binary};
-    ballast << std::string(500'000, 'b');
-    ballast.close();
+    std::ofstream{ballast(), std::ios::binary} << std::string(500'000, 'b');
     std::uint64_t last = 0;
     for (;;) {
         const auto answer = storage().append({entry_of(last + 1, std::string(60'000, 'e'))}).get();
@@ -258,7 +162,7 @@ TEST_F(FileStorageOnASmallDisk, FullDiskRefusesAppendsKeepsTheLogAndRecovers) {
     ASSERT_TRUE(opened.ok()) << "a full disk must not keep the log from being opened: "
                              << opened.error().message;
     EXPECT_EQ(opened->last.seq, last);
-    fs::remove(directory() + "/ballast");
+    fs::remove(ballast());
     ASSERT_TRUE(storage().append({entry_of(last + 1, std::string(60'000, 'e'))}).get().ok());
     ASSERT_TRUE(reopen().ok());
     EXPECT_EQ(storage().read(1, 100).get()->size(), last + 1);
@@ -274,34 +178,6 @@ TEST_F(FileStorageFaults, LogOfALaterVersionIsNamedAndLeftAlone) {
     EXPECT_EQ(fs::file_size(log()), 32u);
 }
 
-TEST_F(FileStorageFaults, SymbolicLinkInPlaceOfTheLogIsRefused) {
-    const auto elsewhere = directory() + "/elsewhere";
-    std::ofstream{elsewhere} << "precious";
-    fs::create_symlink(elsewhere, log());
-    const auto opened = reopen();
-    ASSERT_FALSE(opened.ok());
-    EXPECT_EQ(opened.error().code, Errc::denied) << opened.error().message;
-    EXPECT_EQ(fs::file_size(elsewhere), 8u);
-}
-
-TEST_F(FileStorageFaults, MissingStateDirectoryIsAnErrorThatNamesIt) {
-    storage_.emplace(file(), "/nonexistent/umbra");
-    const auto opened = storage().open().get();
-    ASSERT_FALSE(opened.ok());
-    EXPECT_NE(opened.error().message.find("/nonexistent/umbra"), std::string::npos);
-    EXPECT_EQ(opened.error().sys_errno, ENOENT);
-}
-
-TEST_F(FileStorageFaults, FilesAreForTheirOwnerOnly) {
-    ASSERT_TRUE(reopen().ok());
-    ASSERT_TRUE(append(1, 1).ok());
-    for (const auto& entry : fs::directory_iterator{directory()}) {
-        struct stat status {};
-        ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
-        EXPECT_EQ(status.st_mode & 0777u, 0600u) << entry.path();
-    }
-}
-
 TEST_F(FileStorageFaults, UnfinishedRewriteIsRemovedAtTheStart) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 3).ok());
@@ -310,23 +186,6 @@ TEST_F(FileStorageFaults, UnfinishedRewriteIsRemovedAtTheStart) {
     ASSERT_TRUE(reopen().ok());
     EXPECT_FALSE(fs::exists(directory() + "/config.log.new"));
     EXPECT_EQ(*storage().read(1, 10).get(), entries_of(1, 3));
-}
-
-TEST_F(FileStorageFaults, NoDescriptorIsLeftBehind) {
-    const auto count = [] {
-        return std::distance(fs::directory_iterator{"/proc/self/fd"}, fs::directory_iterator{});
-    };
-    const auto round = [&] {
-        ASSERT_TRUE(reopen().ok());
-        ASSERT_TRUE(storage().install(entry_of(7)).get().ok());
-        ASSERT_TRUE(append(8, 9).ok());
-        ASSERT_TRUE(storage().truncate(8).get().ok());
-        close();
-    };
-    round();
-    const auto before = count();
-    for (int i = 0; i < 10; ++i) round();
-    EXPECT_EQ(count(), before);
 }
 
 }  // namespace

@@ -245,6 +245,22 @@ TEST_F(ApiTest, RollbackIsAnEditWithARevision) {
     EXPECT_THAT(error(post("/v1/config/rollback", "{}"), 400), HasSubstr("\"revision\""));
 }
 
+TEST_F(ApiTest, ReloadSaysWhatChangedAndWhatWaits) {
+    control.reload_plan = {{{"log.level", "\"info\"", "\"debug\"", ""}},
+                           {{"peer.permitted", std::nullopt, "\"beta\"", "fixed at the start"}},
+                           {}};
+    control.next = {Outcome::done, "1 change applied", {"applied: log.level"}, "", ""};
+    EXPECT_EQ(post("/v1/reload", "").body,
+              R"({"outcome":"done","message":"1 change applied","details":["applied: log.level"],)"
+              R"("text":"","revision":"","live":[{"key":"log.level","from":"\"info\"",)"
+              R"("to":"\"debug\"","reason":""}],"restart":[{"key":"peer.permitted","from":null,)"
+              R"("to":"\"beta\"","reason":"fixed at the start"}],"ignored":[]})");
+    control.next = {Outcome::invalid, "u.toml has 2 mistakes", {"one", "two"}, "", ""};
+    EXPECT_EQ(error(post("/v1/reload", ""), 400), "u.toml has 2 mistakes\none\ntwo");
+    EXPECT_EQ(post("/v1/reload", R"({"file": "/etc/passwd"})").status, 400u);
+    EXPECT_THAT(control.calls, ElementsAre("reload", "reload"));
+}
+
 TEST_F(ApiTest, DiffHasBothSidesOfEveryKey) {
     control.compared = {"3.40", "3.41", {{"a", std::nullopt, "1"}, {"b", "2", std::nullopt}}};
     EXPECT_EQ(get("/v1/config/diff?from=3.40&to=3.41").body,

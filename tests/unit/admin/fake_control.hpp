@@ -37,6 +37,7 @@ public:
     std::vector<instance::HistoryEntry> entries;
     std::vector<instance::Decision> decisions;
     instance::Comparison compared;
+    config::ReloadPlan reload_plan;
     std::vector<instance::DivergenceView> diverged;
     bool mute = false;  ///< Drop requests without an answer.
 
@@ -65,6 +66,12 @@ public:
         answer(length ? "pause " + std::to_string(length->count()) : "pause", std::move(done));
     }
     void resume(Done done) override { answer("resume", std::move(done)); }
+    void reload(std::function<void(Reply, config::ReloadPlan)> done) override {
+        post([this, done = std::move(done)] {
+            calls.emplace_back("reload");
+            done(next, reload_plan);
+        });
+    }
     void show(std::string key, std::string revision, Done done) override {
         post([this, key = std::move(key), revision = std::move(revision), done = std::move(done)] {
             calls.push_back("show [" + key + "] [" + revision + "]");

@@ -8,7 +8,9 @@
 #include <umbra/base/memory.hpp>
 #include <umbra/base/notify.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -44,7 +46,7 @@ Result<Done> Server::run() { return impl_->run(); }
 
 Server::Impl::Impl(Settings settings)
     : context_(std::move(settings)),
-      signals_(context_.io, SIGTERM, SIGINT),
+      signals_(context_.io, SIGTERM, SIGINT, SIGHUP),
       ticker_(context_.io),
       started_(base::boot_now()),
       last_turn_(started_) {
@@ -119,51 +121,64 @@ Result<Pair*> Server::Impl::pair(const std::string& name) {
     return pairs_.emplace(name, std::move(made)).first->second.get();
 }
 
-Result<Done> Server::Impl::add_door(const std::string& what, const config::Endpoint& address,
-                                    Door::OnSocket on_socket) {
-    auto door = Door::open(context_, what, address, std::move(on_socket));
-    if (!door) return door.error();
-    doors_[what] = std::move(door).value();
-    return Done{};
+/// What becomes of a connection. A listener is looked up each time: a reload may change it.
+Door::OnSocket Server::Impl::on_socket(const std::string& what) {
+    using boost::asio::ip::tcp;
+    constexpr std::string_view listener = "listener ";
+    if (what.starts_with(listener))
+        return [this, name = what.substr(listener.size())](tcp::socket socket) {
+            serve_listener(name, std::move(socket));
+        };
+    if (what == "listen")
+        return [this](tcp::socket socket) { reception_->receive(std::move(socket)); };
+    const auto read = what == "socks5" ? read_socks5 : read_http_connect;
+    return [this, read](tcp::socket socket) {
+        ++context_.counters.clients;
+        read(context_, std::move(socket), [this](std::shared_ptr<Client> client) {
+            pairs_.at(default_pair)->serve(std::move(client));
+        });
+    };
+}
+
+void Server::Impl::serve_listener(const std::string& name, boost::asio::ip::tcp::socket socket) {
+    const auto& listeners = context_.settings.listeners;
+    const auto found = std::ranges::find_if(
+        listeners, [&](const ListenerSettings& listener) { return listener.name == name; });
+    if (found == listeners.end()) return;
+    auto client = std::make_shared<Client>(std::move(socket));
+    ++context_.counters.clients;
+    client->address = peer_of(client->socket);
+    client->host = found->virtual_at.host;
+    client->port = found->virtual_at.port;
+    pairs_.at(found->pair)->serve(std::move(client));
+}
+
+Result<std::unique_ptr<Door>> Server::Impl::open_door(const NewDoor& door) {
+    return Door::open(context_, door.what, door.address, on_socket(door.what));
 }
 
 Result<Done> Server::Impl::open_doors() {
-    using boost::asio::ip::tcp;
     const auto& settings = context_.settings;
-    auto done = add_door("listen", settings.listen,
-                         [this](tcp::socket socket) { reception_->receive(std::move(socket)); });
-    if (!done) return done;
+    std::vector<NewDoor> wanted{{"listen", settings.listen}};
     for (const auto& listener : settings.listeners) {
-        auto serving = pair(listener.pair);
-        if (!serving) return serving.error();
-        done = add_door(
-            "listener " + listener.name, listener.address,
-            [this, serving = serving.value(), at = listener.virtual_at](tcp::socket socket) {
-                auto client = std::make_shared<Client>(std::move(socket));
-                ++context_.counters.clients;
-                client->address = peer_of(client->socket);
-                client->host = at.host;
-                client->port = at.port;
-                serving->serve(std::move(client));
-            });
-        if (!done) return done;
+        if (auto serving = pair(listener.pair); !serving) return serving.error();
+        wanted.push_back({"listener " + listener.name, listener.address});
     }
-    const auto serve = [this](std::shared_ptr<Client> client) {
-        pairs_.at(default_pair)->serve(std::move(client));
-    };
-    if (settings.socks5) {
-        done = add_door("socks5", *settings.socks5, [this, serve](tcp::socket socket) {
-            ++context_.counters.clients;
-            read_socks5(context_, std::move(socket), serve);
-        });
-        if (!done) return done;
+    if (settings.socks5) wanted.push_back({"socks5", *settings.socks5});
+    if (settings.http_connect) wanted.push_back({"http_connect", *settings.http_connect});
+    for (const auto& door : wanted) {
+        auto opened = open_door(door);
+        if (!opened) return opened.error();
+        doors_[door.what] = std::move(opened).value();
     }
-    if (settings.http_connect)
-        done = add_door("http_connect", *settings.http_connect, [this, serve](tcp::socket socket) {
-            ++context_.counters.clients;
-            read_http_connect(context_, std::move(socket), serve);
-        });
-    return done;
+    return Done{};
+}
+
+/// What it accepted a moment ago is still answered, so it lives for this turn of the loop.
+void Server::Impl::close_door(std::unique_ptr<Door> door) {
+    if (!door) return;
+    door->close();
+    boost::asio::post(context_.io, [held = std::shared_ptr<Door>(std::move(door))] {});
 }
 
 Result<Done> Server::Impl::open_admin() {
@@ -181,12 +196,20 @@ Result<Done> Server::Impl::open_admin() {
     return Done{};
 }
 
-Result<Done> Server::Impl::run() {
+void Server::Impl::on_signals() {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
         if (error) return;
+        if (signal == SIGHUP) {
+            reload();
+            return on_signals();
+        }
         base::info(log_room, "stops on signal {}", signal);
         stop();
     });
+}
+
+Result<Done> Server::Impl::run() {
+    on_signals();
     last_turn_ = base::boot_now();
     tick();
     base::info(log_room, "gateway {} listens on {}, key {}", context_.settings.name,
@@ -228,6 +251,51 @@ void Server::Impl::stop() {
     for (const auto& [name, pair] : pairs_) pair->stop();
     // What was said last is on its way: links send before they close.
     context_.io.stop();
+}
+
+// --- the file, read again -----------------------------------------------------------------------
+
+void Server::Impl::reload() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+    (void)base::notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us));
+    context_.on_disk([file = context_.settings.file] { return load_settings(file); },
+                     [this](const SettingsLoad& load) {
+                         if (!take(load))
+                             base::error(log_room, "reload: the gateway runs on unchanged");
+                         (void)base::notify("READY=1");
+                     });
+}
+
+/// All that the file asks for, or nothing. @return False: nothing.
+bool Server::Impl::take(const SettingsLoad& load) {
+    for (const auto& line : load.problems.lines()) base::error(log_room, "reload: {}", line);
+    if (!load.settings) return false;
+    ReloadPlan plan = plan_reload(context_.settings, *load.settings);
+    std::map<std::string, std::unique_ptr<Door>> opened;
+    const auto give_up = [&](const Error& error) {
+        base::error(log_room, "reload: {}", error.message);
+        for (auto& [what, door] : opened) close_door(std::move(door));
+        return false;
+    };
+    for (const auto& listener : plan.next.listeners)
+        if (const auto serving = pair(listener.pair); !serving) return give_up(serving.error());
+    for (const auto& wanted : plan.open) {
+        auto door = open_door(wanted);
+        if (!door) return give_up(door.error());
+        opened[wanted.what] = std::move(door).value();
+    }
+    context_.settings = std::move(plan.next);
+    for (const auto& what : plan.close) {
+        close_door(std::move(doors_[what]));
+        doors_.erase(what);
+    }
+    for (auto& [what, door] : opened) close_door(std::exchange(doors_[what], std::move(door)));
+    for (const auto& line : plan.live) base::info(log_room, "reload: applied: {}", line);
+    for (const auto& line : plan.restart) base::warn(log_room, "reload: needs a restart: {}", line);
+    if (plan.live.empty() && plan.restart.empty())
+        base::info(log_room, "reload: nothing has changed in the file");
+    return true;
 }
 
 // --- the roster ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "door.hpp"
 #include "pair.hpp"
 #include "reception.hpp"
+#include "reload.hpp"
 #include "roster.hpp"
 #include "server.hpp"
 #include <umbra/base/http_server.hpp>
@@ -37,8 +38,13 @@ private:
     Result<Done> open_doors();
     Result<Done> open_admin();
     Result<Pair*> pair(const std::string& name);
-    Result<Done> add_door(const std::string& what, const config::Endpoint& address,
-                          Door::OnSocket on_socket);
+    Result<std::unique_ptr<Door>> open_door(const NewDoor& door);
+    [[nodiscard]] Door::OnSocket on_socket(const std::string& what);
+    void serve_listener(const std::string& name, boost::asio::ip::tcp::socket socket);
+    void close_door(std::unique_ptr<Door> door);
+    void on_signals();
+    void reload();
+    [[nodiscard]] bool take(const SettingsLoad& load);
     void change(Edit edit, Edited done);
     void change_next();
     void tick();

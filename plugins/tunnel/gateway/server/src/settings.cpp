@@ -1,6 +1,5 @@
 #include "settings.hpp"
 
-#include <umbra/config/schema.hpp>
 #include <umbra/config/source.hpp>
 
 #include <map>
@@ -111,6 +110,11 @@ std::optional<config::Endpoint> optional_door(const config::Section& section,
 
 }  // namespace
 
+const config::Table& settings_schema() {
+    static const Table table = schema();
+    return table;
+}
+
 SettingsLoad load_settings(const std::filesystem::path& file) {
     SettingsLoad load;
     auto& problems = load.problems;
@@ -120,7 +124,7 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     if (!tree) return load;
     config::Origin origin;
     origin.source = &*source;
-    const auto root = config::validate(*tree, schema(), origin, problems);
+    const auto root = config::validate(*tree, settings_schema(), origin, problems);
 
     const auto& gateway = root.table("gateway");
     const auto& admin = root.table("admin");
@@ -144,6 +148,7 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     if (!problems.empty()) return load;
 
     Settings settings;
+    settings.file = file;
     settings.name = gateway.text("name");
     settings.data_dir = gateway.path("data_dir");
     settings.listen = gateway.endpoint("listen");

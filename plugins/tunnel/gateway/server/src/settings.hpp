@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/config/problem.hpp>
+#include <umbra/config/schema.hpp>
 #include <umbra/config/values.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -25,6 +26,7 @@ struct ListenerSettings {
 
 /// gateway.toml, validated.
 struct Settings {
+    std::filesystem::path file;  ///< Where it was read.
     std::string name;
     std::filesystem::path data_dir;
     config::Endpoint listen;  ///< Agents.
@@ -41,6 +43,9 @@ struct SettingsLoad {
     std::optional<Settings> settings;  ///< Only if there is no problem at all.
     config::Problems problems;
 };
+
+/// What a gateway file may hold.
+[[nodiscard]] const config::Table& settings_schema();
 
 /// Reads a gateway file and reports all its mistakes at once.
 [[nodiscard]] SettingsLoad load_settings(const std::filesystem::path& file);

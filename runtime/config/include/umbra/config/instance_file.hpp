@@ -3,6 +3,7 @@
 #include <umbra/config/catalog.hpp>
 #include <umbra/config/options.hpp>
 #include <umbra/config/problem.hpp>
+#include <umbra/config/schema.hpp>
 #include <umbra/config/source.hpp>
 #include <umbra/config/values.hpp>
 #include <umbra/core/types.hpp>
@@ -57,6 +58,9 @@ struct InstanceConfig {
     std::string log_format;  ///< text json
     std::optional<std::filesystem::path> shared_initial;
 };
+
+/// What an instance file may hold, apart from what the plugins declare.
+[[nodiscard]] const Table& instance_schema();
 
 struct InstanceLoad {
     std::optional<InstanceConfig> config;  ///< Only if there is no problem at all.

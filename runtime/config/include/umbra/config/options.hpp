@@ -12,6 +12,12 @@
 
 namespace umbra::config {
 
+/// One option with its value, for people. Of a secret one too: mask it.
+struct ShownOption {
+    std::string key, literal;
+    bool secret = false;
+};
+
 /// Values of a plugin's options, in the order of its table, defaults applied; what
 /// `umbra_lifecycle::create` takes. Owns all text that `data()` points to. Cheap to copy;
 /// immutable.
@@ -24,6 +30,8 @@ public:
     /// Canonical `key = literal` of what the user gave, sorted; two are equal when a plugin could
     /// not tell them apart. Secret ones are in it: not for logs.
     [[nodiscard]] const std::string& fingerprint() const noexcept;
+    /// All that have a value, given or default.
+    [[nodiscard]] const std::vector<ShownOption>& shown() const noexcept;
 
     bool operator==(const OptionValues& other) const {
         return fingerprint() == other.fingerprint();

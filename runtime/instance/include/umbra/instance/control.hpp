@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/config/reload.hpp>
 #include <umbra/core/document.hpp>
 #include <umbra/core/types.hpp>
 #include <umbra/sdk/time.hpp>
@@ -195,6 +196,11 @@ public:
     virtual void peer_invite(Done done) = 0;  ///< `text` is the invitation.
     virtual void peer_join(std::string invitation, Done done) = 0;
     virtual void peer_check(Done done) = 0;
+
+    /// Reads the instance file again. A mistake in it is `invalid`, with all of them as details,
+    /// and nothing is applied. Else what can change at once does; the plan says what, and what
+    /// waits.
+    virtual void reload(std::function<void(Reply, config::ReloadPlan)> done) = 0;
 
     virtual void tunnel_enrol(std::string tunnel, std::string invitation, Done done) = 0;
 };

@@ -1,0 +1,131 @@
+// What a changed gateway file means for a running gateway, key by key.
+
+#include "reload.hpp"
+#include "settings.hpp"
+#include "unit/base/temp_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+namespace umbra::gateway {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+/// A file as its keys.
+using File = std::map<std::string, std::string>;
+
+const File usual_gateway{{"gateway.name", "\"cloud-1\""},
+                         {"gateway.data_dir", "\"/g\""},
+                         {"gateway.listen", "\"127.0.0.1:1\""},
+                         {"gateway.socks5", "\"127.0.0.1:2\""},
+                         {"listener.crm.address", "\"127.0.0.1:3\""},
+                         {"listener.crm.virtual", "\"crm.cloud:80\""}};
+
+Settings settings_with(const File& changes) {
+    File file = usual_gateway;
+    for (const auto& [key, value] : changes) {
+        file[key] = value;
+        if (value.empty()) file.erase(key);
+    }
+    const test::TempDirectory directory;
+    const auto path = directory.path() / "gateway.toml";
+    std::ofstream out{path};
+    for (const auto& [key, value] : file) out << key << " = " << value << "\n";
+    out.close();
+    const auto load = load_settings(path);
+    EXPECT_TRUE(load.settings) << load.problems.render();
+    return load.settings.value_or(Settings{});
+}
+
+struct Sample {
+    std::string value, line;
+    bool live = false;
+};
+const std::map<std::string, Sample> reload_samples{
+    {"gateway.name", {"\"cloud-2\"", "gateway.name: cloud-1 -> cloud-2 ("}},
+    {"gateway.data_dir", {"\"/h\"", "gateway.data_dir: /g -> /h ("}},
+    {"gateway.listen", {"\"127.0.0.1:9\"", "gateway.listen: 127.0.0.1:1 -> 127.0.0.1:9 ("}},
+    {"gateway.lease", {"\"1s\"", "gateway.lease: 600ms -> 1s ("}},
+    {"gateway.park.time", {"\"5s\"", "gateway.park.time: 10s -> 5s", true}},
+    {"gateway.park.clients", {"7", "gateway.park.clients: 1024 -> 7", true}},
+    {"gateway.socks5", {"\"127.0.0.1:9\"", "gateway.socks5: 127.0.0.1:2 -> 127.0.0.1:9", true}},
+    {"gateway.http_connect",
+     {"\"127.0.0.1:9\"", "gateway.http_connect: none -> 127.0.0.1:9", true}},
+    {"admin.listen", {"\"unix:/a\"", "admin.listen: unix:/run/umbra-gateway/admin.sock -> "}},
+    {"listener.address",
+     {"\"127.0.0.1:9\"", "listener.crm.address: 127.0.0.1:3 -> 127.0.0.1:9", true}},
+    {"listener.virtual", {"\"erp.cloud:1\"", "listener.crm.virtual: crm.cloud:80 -> erp.", true}},
+    {"listener.pair", {"\"two\"", "listener.crm.pair: default -> two", true}},
+};
+
+void collect(const config::Table& table, const std::string& path, std::set<std::string>& keys) {
+    const std::string lead = path.empty() ? "" : path + ".";
+    for (const auto& key : table.keys) keys.insert(lead + key.name);
+    for (const auto& inner : table.tables) collect(inner, lead + inner.name, keys);
+}
+
+std::vector<std::string> doors(const std::vector<NewDoor>& open) {
+    std::vector<std::string> out;
+    for (const auto& door : open) out.push_back(door.what + " " + to_string(door.address));
+    return out;
+}
+
+TEST(GatewayReloadTest, EveryKeyOfTheSchemaIsDecidedAbout) {
+    std::set<std::string> keys;
+    collect(settings_schema(), "", keys);
+    const auto decided = reload_keys();
+    EXPECT_EQ(std::set<std::string>(decided.begin(), decided.end()), keys)
+        << "a key of the gateway file needs a row in reload.cpp";
+}
+
+TEST(GatewayReloadTest, EveryKeyIsFoundWhereItsDecisionSaysAndAlone) {
+    for (std::string key : reload_keys()) {
+        SCOPED_TRACE(key);
+        ASSERT_TRUE(reload_samples.contains(key)) << "no sample";
+        const Sample& sample = reload_samples.at(key);
+        if (key.starts_with("listener.")) key.insert(9, "crm.");
+        const Settings file = settings_with({{key, sample.value}});
+        const auto plan = plan_reload(settings_with({}), file);
+        EXPECT_THAT(sample.live ? plan.live : plan.restart, ElementsAre(StartsWith(sample.line)));
+        EXPECT_THAT(sample.live ? plan.restart : plan.live, IsEmpty());
+        // What was taken over is no change any more; what waits is told again.
+        const auto again = plan_reload(plan.next, file);
+        EXPECT_THAT(again.live, IsEmpty());
+        EXPECT_THAT(again.restart, SizeIs(sample.live ? 0 : 1));
+    }
+}
+
+TEST(GatewayReloadTest, DoorsOpenAndCloseWithTheirKeys) {
+    const auto plan =
+        plan_reload(settings_with({}), settings_with({
+                                           {"gateway.socks5", ""},
+                                           {"gateway.http_connect", "\"127.0.0.1:5\""},
+                                           {"listener.crm.address", ""},
+                                           {"listener.crm.virtual", ""},
+                                           {"listener.erp.address", "\"127.0.0.1:6\""},
+                                           {"listener.erp.virtual", "\"erp.cloud:80\""},
+                                       }));
+    EXPECT_THAT(doors(plan.open),
+                ElementsAre("http_connect 127.0.0.1:5", "listener erp 127.0.0.1:6"));
+    EXPECT_THAT(plan.close, ElementsAre("socks5", "listener crm"));
+    EXPECT_EQ(plan.next.listeners.size(), 1u);
+}
+
+TEST(GatewayReloadTest, AnotherVirtualHostNeedsNoOtherDoor) {
+    const auto plan =
+        plan_reload(settings_with({}), settings_with({{"listener.crm.virtual", "\"x.cloud:1\""}}));
+    EXPECT_THAT(doors(plan.open), IsEmpty());
+    EXPECT_THAT(plan.close, IsEmpty());
+    EXPECT_EQ(plan.next.listeners.front().virtual_at.host, "x.cloud");
+}
+
+}  // namespace
+}  // namespace umbra::gateway
