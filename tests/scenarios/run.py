@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 
+import backups
 import edits
 import operation
 import restarts
@@ -17,7 +18,7 @@ import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, takeovers, restarts, edits, operation, strangers)
+MODULES = (serving, takeovers, restarts, edits, operation, strangers, backups)
 
 
 def main():
