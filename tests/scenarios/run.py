@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 
+import backups
 import edits
 import mappings
 import operation
@@ -20,7 +21,7 @@ import strangers
 import takeovers
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, mappings, takeovers, restarts, edits, storages, operation, reload, strangers)
+MODULES = (serving, mappings, takeovers, restarts, edits, storages, backups, operation, reload, strangers)
 
 
 def main():

@@ -81,10 +81,10 @@ std::string empty_line() {
 }
 
 Result<seal::Secret> ask(int terminal, std::string_view question) {
-    say_on(terminal, question);
     std::string line = empty_line();
     {
         const QuietTerminal quiet{terminal};
+        say_on(terminal, question);
         while (const auto key = next_byte(terminal)) {
             if (*key == '\n' || *key == '\r') {
                 say_on(terminal, "\n");

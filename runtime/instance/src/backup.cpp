@@ -37,7 +37,15 @@ Result<Done> check_place(const fs::path& target, const fs::path& data_dir) {
 
 Result<BackupContent> read_everything(const OfflineInstance& instance) {
     const auto held = hold_directory(instance.config);
-    if (!held) return held.error();
+    if (!held) {
+        Error error = held.error();
+        if (error.code == Errc::conflict) {
+            error.message +=
+                "\na master that is stopped hands its role to the shadow first, so the "
+                "pair goes on while it is saved";
+        }
+        return error;
+    }
     const auto& config = instance.config;
     auto whole = check_migrated(config.data_dir, config.storage);
     if (!whole) return whole.error();

@@ -3,6 +3,7 @@
 #include <umbra/config/shared_document.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,19 +17,6 @@ Error mistakes(const std::string& name, const config::Problems& problems) {
     return {Errc::invalid, name + ": " + std::to_string(problems.count()) +
                                (problems.count() == 1 ? " mistake" : " mistakes") + "\n" +
                                problems.render()};
-}
-
-/// Root could write anywhere, and leave files that the service cannot open.
-Result<Done> check_owner(const std::filesystem::path& directory) {
-    struct stat about {};
-    if (::stat(directory.c_str(), &about) != 0) {
-        return Error{Errc::unavailable, directory.string() + ": " + std::strerror(errno), errno};
-    }
-    if (about.st_uid == ::geteuid()) return Done{};
-    return Error{Errc::denied, directory.string() + " belongs to user id " +
-                                   std::to_string(about.st_uid) + ", not to this one (" +
-                                   std::to_string(::geteuid()) +
-                                   "); run the command as its owner, for example with sudo -u"};
 }
 
 }  // namespace
@@ -88,6 +76,29 @@ Result<config::OptionValues> storage_options(const OfflineInstance& instance,
     return values;
 }
 
+Result<ActAsOwner> ActAsOwner::of(const std::filesystem::path& directory) {
+    struct stat about {};
+    if (::stat(directory.c_str(), &about) != 0) {
+        return Error{Errc::unavailable, directory.string() + ": " + std::strerror(errno), errno};
+    }
+    if (about.st_uid == ::geteuid()) return ActAsOwner{false};
+    if (::geteuid() == 0) {
+        // The group first: afterwards it is not allowed any more.
+        if (::setegid(about.st_gid) == 0 && ::seteuid(about.st_uid) == 0) return ActAsOwner{true};
+        if (::setegid(::getgid()) != 0) std::abort();
+    }
+    return Error{Errc::denied, directory.string() + " belongs to user id " +
+                                   std::to_string(about.st_uid) + ", not to this one (" +
+                                   std::to_string(::geteuid()) +
+                                   "); run the command as its owner, or as root"};
+}
+
+ActAsOwner::~ActAsOwner() {
+    // Root in name still, so this cannot fail; going on as somebody else would be worse than
+    // ending.
+    if (acting_ && (::seteuid(::getuid()) != 0 || ::setegid(::getgid()) != 0)) std::abort();
+}
+
 Result<HeldDirectory> hold_directory(const config::InstanceConfig& config) {
     const auto& directory = config.data_dir;
     std::error_code error;
@@ -95,7 +106,8 @@ Result<HeldDirectory> hold_directory(const config::InstanceConfig& config) {
         return Error{Errc::invalid,
                      directory.string() + ": no instance has used this data directory"};
     }
-    if (auto own = check_owner(directory); !own) return own.error();
+    auto owner = ActAsOwner::of(directory);
+    if (!owner) return owner.error();
     auto lock = DataDirLock::take(directory);
     if (!lock) return lock.error();
     auto state = load_state(directory);
@@ -108,7 +120,7 @@ Result<HeldDirectory> hold_directory(const config::InstanceConfig& config) {
         return Error{Errc::conflict, directory.string() + " belongs to the instance " +
                                          (*state)->name + ", not " + config.name};
     }
-    return HeldDirectory{std::move(lock).value(), std::move(**state)};
+    return HeldDirectory{std::move(owner).value(), std::move(lock).value(), std::move(**state)};
 }
 
 }  // namespace umbra::instance

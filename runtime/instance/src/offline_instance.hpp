@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace umbra::instance {
@@ -38,14 +39,30 @@ struct OfflineInstance {
                                                            const config::Node* given,
                                                            const std::vector<std::string>& set);
 
+/// Root works as the owner of a directory, until the end of the object: a storage makes files when
+/// it is opened, and the service could not open those of root.
+class ActAsOwner {
+public:
+    /// `denied` for anybody else than the owner and root.
+    [[nodiscard]] static Result<ActAsOwner> of(const std::filesystem::path& directory);
+    ActAsOwner(ActAsOwner&& other) noexcept : acting_(std::exchange(other.acting_, false)) {}
+    ActAsOwner& operator=(ActAsOwner&&) = delete;
+    ~ActAsOwner();
+
+private:
+    explicit ActAsOwner(bool acting) : acting_(acting) {}
+    bool acting_;
+};
+
 /// The data directory of an instance that does not run, held.
 struct HeldDirectory {
+    ActAsOwner owner;
     DataDirLock lock;
     InstanceState state;
 };
 
 /// Errors: `invalid` nobody used the directory; `conflict` it is used now, or belongs to another
-/// instance; `denied` it belongs to another user, who could not use what is written there.
+/// instance; `denied` it belongs to another user.
 [[nodiscard]] Result<HeldDirectory> hold_directory(const config::InstanceConfig& config);
 
 }  // namespace umbra::instance

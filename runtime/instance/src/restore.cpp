@@ -37,7 +37,10 @@ Error failed_call(const char* what, const fs::path& path) {
 /// finished is removed; what a kill left behind, by the next restore.
 class NewDirectory {
 public:
-    explicit NewDirectory(fs::path place) : place_(std::move(place)) {
+    explicit NewDirectory(const fs::path& place) {
+        std::error_code code;
+        // A link leads to the directory that is made anew; it stays.
+        place_ = fs::weakly_canonical(fs::absolute(place, code), code);
         while (place_.filename().empty()) place_ = place_.parent_path();
         draft_ = place_;
         draft_ += ".restoring";
@@ -60,6 +63,12 @@ public:
         if (!S_ISDIR(about.st_mode) || !fs::is_empty(place_, code) || code) {
             return Error{Errc::conflict,
                          place_.string() + " is not empty; move it away, a restore makes it anew"};
+        }
+        struct stat beside {};
+        if (::stat(place_.parent_path().c_str(), &beside) != 0 || beside.st_dev != about.st_dev) {
+            return Error{Errc::conflict, place_.string() +
+                                             " is a mount point, which cannot be replaced; make "
+                                             "data_dir a directory in it"};
         }
         owner_ = std::pair{about.st_uid, about.st_gid};
         return Done{};
@@ -98,7 +107,7 @@ public:
             return failed_call("cannot put what was restored to", place_);
         }
         done_ = true;
-        return base::sync_directory(place_.parent_path().empty() ? "." : place_.parent_path());
+        return base::sync_directory(place_.parent_path());
     }
 
 private:
@@ -232,9 +241,13 @@ Result<std::string> fill_storage(const OfflineInstance& instance, const fs::path
 }
 
 std::string next_steps(const OfflineInstance& instance) {
+    const auto& config = instance.config;
     return "it starts as shadow, a new incarnation, and takes no role by itself until it has met a "
-           "master;\nwhere no other instance is left: umbra role set master --data-dir " +
-           instance.config.data_dir.string();
+           "master\nwhere no other instance is left: umbra-gateway admit " +
+           config.name +
+           ", then umbra switch --force here; without a gateway: umbra role set master "
+           "--data-dir " +
+           config.data_dir.string();
 }
 
 }  // namespace

@@ -239,6 +239,78 @@ TEST_F(BackupTest, WhatAKillLeftIsNotInTheWay) {
     EXPECT_EQ(stored("file"), log);
 }
 
+TEST_F(BackupTest, ALinkToTheDirectoryStays) {
+    ASSERT_TRUE(backup().ok());
+    lose_disk();
+    std::filesystem::create_directory(dir / "disk");
+    std::filesystem::create_directory_symlink(dir / "disk", data_dir());
+    const auto done = restore();
+    ASSERT_TRUE(done.ok()) << done.error().message;
+    EXPECT_TRUE(std::filesystem::is_symlink(data_dir()));
+    EXPECT_TRUE(std::filesystem::exists(dir / "disk" / "state.json"));
+}
+
+/// Where the commands are root's, the files stay those of the service.
+class BackupOfRootTest : public BackupTest {
+protected:
+    static constexpr uid_t service = 65534;
+
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+        BackupTest::SetUp();
+        ::chmod(dir.path().c_str(), 0755);
+        give_away(data_dir());
+    }
+    static void give_away(const std::filesystem::path& top) {
+        ASSERT_EQ(::chown(top.c_str(), service, service), 0);
+        for (const auto& entry : std::filesystem::recursive_directory_iterator{top}) {
+            ASSERT_EQ(::lchown(entry.path().c_str(), service, service), 0);
+        }
+    }
+    void expect_given_away() const {
+        struct stat about {};
+        for (const auto& entry : std::filesystem::recursive_directory_iterator{data_dir()}) {
+            ASSERT_EQ(::lstat(entry.path().c_str(), &about), 0);
+            EXPECT_EQ(about.st_uid, service) << entry.path();
+            EXPECT_EQ(about.st_gid, service) << entry.path();
+        }
+    }
+};
+
+TEST_F(BackupOfRootTest, WhatIsMadeBelongsToTheOwnerOfTheDirectory) {
+    const auto migrated = migrate_storage({file(), "file", "sqlite", {}});
+    ASSERT_TRUE(migrated.ok()) << migrated.error().message;
+    EXPECT_TRUE(std::filesystem::exists(data_dir() / "storage" / "config.db"));
+    expect_given_away();
+    ASSERT_TRUE(backup().ok());
+    expect_given_away();
+    EXPECT_EQ(::geteuid(), 0u);
+    EXPECT_EQ(::getegid(), ::getgid());
+    struct stat about {};
+    ASSERT_EQ(::stat(kept().c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, 0u) << "the backup is root's";
+
+    lose_disk();
+    std::filesystem::remove(file());
+    std::filesystem::create_directory(data_dir());
+    give_away(data_dir());
+    ASSERT_TRUE(restore().ok());
+    expect_given_away();
+    ASSERT_EQ(::stat(file().c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, service);
+}
+
+TEST_F(BackupOfRootTest, SomebodyElseIsRefused) {
+    ASSERT_EQ(::seteuid(service - 1), 0);
+    const auto saved = write_backup({file(), "/tmp/never", seal::cost_min}, nobody);
+    const auto migrated = migrate_storage({file(), "file", "sqlite", {}});
+    ASSERT_EQ(::seteuid(0), 0);
+    ASSERT_FALSE(saved.ok());
+    EXPECT_EQ(saved.error().code, Errc::denied) << saved.error().message;
+    ASSERT_FALSE(migrated.ok());
+    EXPECT_EQ(migrated.error().code, Errc::denied) << migrated.error().message;
+}
+
 TEST_F(BackupTest, AHalfMigratedStorageIsNotSaved) {
     std::ofstream{data_dir() / "migration.json"}
         << R"({"version":1,"unfinished":[{"from":{"plugin":"sqlite","options":"a"},)"
@@ -398,6 +470,7 @@ private:
         pollfd one{fd_, POLLIN, 0};
         if (::poll(&one, 1, 20'000) <= 0) {
             ADD_FAILURE() << "the program is silent: " << shown_;
+            ::kill(pid_, SIGKILL);
             return false;
         }
         char buffer[4096];

@@ -12,8 +12,8 @@
 
 namespace umbra::instance {
 
-// Work on an instance that does not run. Each takes the lock of the data directory, is to be called
-// by the owner of it, and blocks until it is done.
+// Work on an instance that does not run. Each takes the lock of the data directory and blocks until
+// it is done. To be called by the owner of the directory, or by root, who then works as the owner.
 //
 // Errors: one sentence, then lines of detail if there are any. `conflict` the instance runs, or
 // what would be written to is not empty; `invalid` a file with mistakes, or what cannot be meant;
