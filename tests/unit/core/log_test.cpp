@@ -79,7 +79,7 @@ TEST(LogTest, TheDocumentOfEveryRevisionCanBeSeen) {
 TEST(LogTest, ASnapshotIsANewBase) {
     Log log = log_of(2);
     const Position at{{3, 40}, simulation::quick_hash("x")};
-    log.install(at, {{"a", "1"}});
+    log.install({at, {{"a", "1"}}});
     EXPECT_EQ(log.last(), at);
     EXPECT_EQ(log.document(), (Document{{"a", "1"}}));
     EXPECT_FALSE(log.position_at(39));

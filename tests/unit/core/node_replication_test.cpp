@@ -281,7 +281,7 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 0u);
-    const auto bytes = encode(master.document());
+    const auto bytes = master.last_snapshot();
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 9u);
@@ -289,7 +289,8 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
         shadow.answer(effects, wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(9)});
     const auto install = only(all<effect::Install>(effects));
     EXPECT_EQ(install.saved.size(), 2u);
-    EXPECT_EQ(install.document, master.document());
+    EXPECT_EQ(install.snapshot, bytes);
+    EXPECT_EQ(shadow.node().log().document(), master.document());
     EXPECT_EQ(shadow.node().log().last(), master.last());
 }
 
@@ -309,7 +310,7 @@ TEST(NodeReplication, ChunksOfTwoSnapshotsDoNotMakeOne) {
     const Log master = log_of(4, 2);
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
-    const auto bytes = encode(master.document());
+    const auto bytes = master.last_snapshot();
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     effects = shadow.answer(
@@ -323,6 +324,9 @@ TEST(NodeReplication, AnotherDocumentAtTheSameRevisionIsDriftAndFetchedAnew) {
     auto effects = shadow.tell(fact::PeerPublished{
         wire::encode(wire::Beacon{1, Position{}, simulation::quick_hash("other")})});
     EXPECT_EQ(all<effect::RaiseAlert>(effects).at(0).id, "drift");
+    for (int i = 0; i < 20 && !asked<wire::Report>(effects); ++i) effects = shadow.wait(25ms);
+    EXPECT_TRUE(asked<wire::Report>(effects)->drifted) << "the master has to know first";
+    effects = shadow.answer(effects, wire::ReportReply{true, false, 1, {}});
     EXPECT_TRUE(asked<wire::FetchSnapshot>(effects));
 }
 

@@ -28,7 +28,8 @@ public:
     };
     static constexpr Duration round_length{std::chrono::milliseconds{100}};
 
-    TwoNodes() {
+    /// @param compaction  Of both.
+    explicit TwoNodes(CompactionPolicy compaction = {}) : compaction_(compaction) {
         for (std::size_t i = 0; i < 2; ++i) {
             Persistent first;
             first.role = i == 0 ? Role::master : Role::shadow;
@@ -44,6 +45,8 @@ public:
     [[nodiscard]] const std::set<std::string>& saved_ops() const { return saved_ops_; }
     /// The last reply to each request.
     [[nodiscard]] const std::map<RequestId, effect::Reply>& replies() const { return replies_; }
+    [[nodiscard]] unsigned compactions() const { return compactions_; }
+    [[nodiscard]] unsigned snapshots() const { return snapshots_; }
     [[nodiscard]] bool alerted(std::size_t i, const std::string& id) const {
         return sides_[i].alerts.contains(id);
     }
@@ -148,6 +151,7 @@ private:
         settings.node = i == 0 ? "alpha" : "beta";
         settings.incarnation = settings.node + "-disk";
         settings.version = "1";
+        settings.compaction = compaction_;
         return Node{settings, persistent, std::move(log), now_};
     }
     void start(std::size_t i) {
@@ -211,8 +215,12 @@ private:
             save(i, truncate->saved, truncate->edits);
             store(i, truncate->op, facts);
         } else if (const auto* install = std::get_if<effect::Install>(&one)) {
+            ++snapshots_;
             save(i, install->saved, install->edits);
             store(i, install->op, facts);
+        } else if (const auto* compact = std::get_if<effect::Compact>(&one)) {
+            ++compactions_;
+            store(i, compact->op, facts);
         } else if (const auto* settle = std::get_if<effect::SettleDivergence>(&one)) {
             auto& kept_one = sides_[i].kept[settle->id];
             kept_one = {kept_one.edits, settle->fates, settle->revision, !settle->resolved};
@@ -235,6 +243,8 @@ private:
         }
     }
 
+    CompactionPolicy compaction_;
+    unsigned compactions_ = 0, snapshots_ = 0;
     std::array<Side, 2> sides_;
     std::deque<Message> link_;
     bool cut_ = false;
