@@ -225,14 +225,12 @@ void Node::install(Snapshot snapshot, std::string body) {
     const Document mine = log_.document();
     auto saved = log_.truncate(shared.value_or(log_.base().revision.seq));
     SavedEdits edits;
-    if (!saved.empty()) {
-        // A base that is not in the master's history has edits in it that nobody can name any
-        // more: then whatever differs is kept.
-        const bool alien = !shared && log_.base().revision.seq != 0;
-        edits = summarize(log_.last(), shared.has_value(),
-                          alien ? snapshot.document : log_.document(), mine, saved);
-        keep_divergence(edits);
+    if (!shared && log_.base().revision.seq != 0) {
+        edits = summarize_alien(snapshot, mine, saved);
+    } else if (!saved.empty()) {
+        edits = summarize(log_.last(), shared.has_value(), log_.document(), mine, saved);
     }
+    if (!edits.id.empty()) keep_divergence(edits);
     withdraw_durable(0, Position{});
     const Position position = snapshot.position;
     log_.install(std::move(snapshot));
@@ -241,6 +239,25 @@ void Node::install(Snapshot snapshot, std::string body) {
     if (drift_ == Drift::found) drift_ = Drift::fetched;
     following_ = Following::following;
     next_report_ = now_;
+}
+
+/// Of a log whose base is not known to be in the master's history: edits before that base, too, may
+/// be in no other log, and nobody can name them any more. Whatever differs is kept, under the ids
+/// that the master does not know.
+SavedEdits Node::summarize_alien(const Snapshot& theirs, const Document& mine,
+                                 const std::vector<Logged>& saved) const {
+    auto edits = summarize(log_.last(), false, theirs.document, mine, saved);
+    if (saved.empty() && edits.keys.empty()) return {};
+    std::set<std::string_view> known;
+    for (const auto& operation : theirs.operations) known.insert(operation.id);
+    SavedOp before;
+    for (const auto& operation : log_.operations()) {
+        if (known.contains(operation.id)) continue;
+        before.op_id += (before.op_id.empty() ? "" : "\n") + operation.id;
+    }
+    for (const auto& key : edits.keys) before.keys.push_back(key.key);
+    if (!before.op_id.empty()) edits.ops.insert(edits.ops.begin(), std::move(before));
+    return edits;
 }
 
 void Node::report() {

@@ -25,6 +25,12 @@ void add_mark(std::vector<Position>& marks, const Position& position) {
     marks.push_back(position);
 }
 
+/// @param operations  Oldest first.
+std::vector<Operation> until(std::vector<Operation> operations, std::uint64_t seq) {
+    std::erase_if(operations, [&](const Operation& one) { return one.revision.seq > seq; });
+    return operations;
+}
+
 /// What a snapshot has room for.
 std::vector<Operation> newest(std::vector<Operation> operations) {
     std::erase_if(operations, [](const Operation& operation) {
@@ -180,22 +186,21 @@ void Log::compact(std::uint64_t seq, const Position& mark) {
     }
     entries_.erase(entries_.begin(), entries_.begin() + count);
     // Of the edits before the base only the newest are remembered.
-    const auto known = operations_until(base_.revision.seq);
+    const auto known = until(operations(), base_.revision.seq);
     const auto spare = known.size() - std::min(known.size(), Snapshot::operations_max);
     for (std::size_t i = 0; i < spare; ++i) ops_.erase(known[i].id);
 }
 
-std::vector<Operation> Log::operations_until(std::uint64_t seq) const {
+std::vector<Operation> Log::operations() const {
     std::vector<Operation> list;
-    for (const auto& [id, revision] : ops_) {
-        if (revision.seq <= seq) list.push_back({id, revision});
-    }
+    list.reserve(ops_.size());
+    for (const auto& [id, revision] : ops_) list.push_back({id, revision});
     std::sort(list.begin(), list.end(), is_older);
     return list;
 }
 
 std::string Log::base_snapshot() const {
-    return encode_snapshot(base_document_, newest(operations_until(base_.revision.seq)), marks_);
+    return encode_snapshot(base_document_, newest(until(operations(), base_.revision.seq)), marks_);
 }
 
 std::string Log::last_snapshot() const {
@@ -205,7 +210,7 @@ std::string Log::last_snapshot() const {
         if (ends_epoch(before, position)) add_mark(marks, before);
         before = position;
     }
-    return encode_snapshot(document_, newest(operations_until(last().revision.seq)), marks);
+    return encode_snapshot(document_, newest(operations()), marks);
 }
 
 }  // namespace umbra::core

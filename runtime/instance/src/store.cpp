@@ -167,7 +167,7 @@ void Store::carry_out(const core::effect::Compact& effect) {
 
 /// Durable before anything is cut. Rare, so it may hold the loop for the time of an fsync.
 bool Store::save_divergence(const core::SavedEdits& edits, const std::vector<core::Logged>& saved) {
-    if (saved.empty()) return true;
+    if (edits.id.empty()) return true;
     const auto made = divergences_.save(edits, saved);
     if (!made.ok()) failed_(made.error());
     return made.ok();

@@ -24,6 +24,15 @@ inline Entry edit_of(const std::string& key, const std::string& literal,
     return entry;
 }
 
+/// A log with that many more entries of one epoch; each sets a key of its own.
+inline Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
+    for (int i = 0; i < entries; ++i) {
+        const auto n = std::to_string(log.last().revision.seq + 1);
+        log.append(epoch, edit_of("k" + n, n, "op" + n));
+    }
+    return log;
+}
+
 template <class T>
 std::vector<T> all(const Effects& effects) {
     std::vector<T> found;

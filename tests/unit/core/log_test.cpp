@@ -6,14 +6,6 @@
 namespace umbra::core {
 namespace {
 
-Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
-    for (int i = 0; i < entries; ++i) {
-        const auto n = std::to_string(log.last().revision.seq + 1);
-        log.append(epoch, edit_of("k" + n, n, "op" + n));
-    }
-    return log;
-}
-
 TEST(LogTest, EachEntryNamesTheHashOfTheOneBefore) {
     const Log log = log_of(3);
     Hash previous{};

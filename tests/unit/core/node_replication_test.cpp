@@ -16,14 +16,6 @@ T only(const std::vector<T>& list) {
 Effects edit(Bench& bench, const std::string& op, RequestId request = 7) {
     return bench.tell(fact::EditRequested{request, edit_of(op, "1", op), {}});
 }
-/// A log as `alpha` would have it.
-Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
-    for (int i = 0; i < entries; ++i) {
-        const auto n = std::to_string(epoch) + "-" + std::to_string(i);
-        log.append(epoch, edit_of("k" + n, "1", "op" + n));
-    }
-    return log;
-}
 std::vector<std::string> bodies_of(const Log& log, std::uint64_t from, std::size_t most = 1000) {
     std::vector<std::string> bodies;
     for (auto seq = from; log.at(seq) != nullptr && bodies.size() < most; ++seq) {

@@ -281,14 +281,24 @@ TEST(PartitionsTest, NoAcceptedEditIsLostAndBothSidesEndEqual) {
     EXPECT_GT(seen.by_hand, scripts / 100);
 }
 
-TEST(PartitionsTest, TheSameWhenOldEntriesMakeWayForSnapshotsAllTheTime) {
-    for (const CompactionPolicy policy :
-         {CompactionPolicy{4, 2, 16}, CompactionPolicy{0, 1, 0}, CompactionPolicy{0, 1, 100}}) {
-        const Seen seen = play(scripts, policy);
-        EXPECT_GT(seen.compactions, scripts);
-        EXPECT_GT(seen.apart, scripts / 2);
-        EXPECT_GT(seen.by_hand, scripts / 100);
-    }
+TEST(PartitionsTest, CompactionOfWhatBothHaveChangesNothing) {
+    const Seen plain = play(scripts / 4, {});
+    const Seen seen = play(scripts / 4, {4, 2, 16});
+    EXPECT_GT(seen.compactions, scripts / 4);
+    EXPECT_EQ(seen.snapshots, 0u);
+    EXPECT_EQ(seen.merged, plain.merged);
+    EXPECT_EQ(seen.conflicts, plain.conflicts);
+}
+
+/// Each side compacts what it does alone at once, so that forks are outrun and snapshots are sent.
+TEST(PartitionsTest, NoAcceptedEditIsLostThoughNothingIsKept) {
+    const Seen seen = play(scripts, {0, 1, 0});
+    EXPECT_GT(seen.compactions, scripts);
+    EXPECT_GT(seen.snapshots, scripts / 20);
+    EXPECT_GT(seen.outrun, scripts / 20);
+    EXPECT_GT(seen.checked, scripts / 4);
+    EXPECT_GT(seen.merged, scripts / 4);
+    EXPECT_GT(seen.by_hand, scripts / 100);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,9 +64,10 @@ public:
     }
     void heal() { cut_ = false; }
     /// The process of this side ends and starts again.
-    void restart(std::size_t i) {
+    void restart(std::size_t i) { restart(i, node(i).log()); }
+    /// @param log  What it finds on its disk.
+    void restart(std::size_t i, Log log) {
         const Persistent persistent = node(i).persistent();
-        Log log = node(i).log();
         sides_[i].node.reset();
         sides_[i].alerts.clear();
         lose();
@@ -162,9 +164,13 @@ private:
         }
     }
     void save(std::size_t i, const std::vector<Logged>& saved, const SavedEdits& edits) {
-        if (saved.empty()) return;
+        if (edits.id.empty()) return;
         sides_[i].kept.insert_or_assign(edits.id, Kept{edits, {}, {}, true});
         for (const auto& logged : saved) saved_ops_.insert(decode_entry(logged.body)->op_id);
+        for (const auto& op : edits.ops) {
+            std::istringstream lines{op.op_id};
+            for (std::string id; std::getline(lines, id);) saved_ops_.insert(id);
+        }
     }
     /// What is under way is lost, and whoever waits for it hears so.
     void lose() {

@@ -39,7 +39,9 @@ struct Install {
     Position position;
     std::string snapshot;  ///< As `encode(Snapshot)`.
     std::vector<Logged> saved;
-    SavedEdits edits{};  ///< As in `Truncate`; meaningless when nothing is saved.
+    /// As in `Truncate`; without id when nothing is to be saved. What was compacted before is in it
+    /// and not in `saved`.
+    SavedEdits edits{};
 };
 /// Put a snapshot in the place of the entries up to `position`; those after it stay.
 struct Compact {

@@ -78,6 +78,8 @@ public:
     [[nodiscard]] const std::vector<Position>& marks() const { return marks_; }
     /// Revision of the edit with this id, one of the newest before the base included.
     [[nodiscard]] std::optional<Revision> find_op(const std::string& op_id) const;
+    /// All edits that `find_op` knows, oldest first.
+    [[nodiscard]] std::vector<Operation> operations() const;
     /// Last position of each epoch, newest first, at most `boundaries_max`, then the base.
     [[nodiscard]] std::vector<Position> boundaries() const;
     /// SHA-256 over the document: equal on both instances when they agree.
@@ -105,7 +107,6 @@ public:
 private:
     void add(Position position, std::string body, const Entry& entry);
     [[nodiscard]] Hash chain(const Hash& previous, const std::string& body) const;
-    [[nodiscard]] std::vector<Operation> operations_until(std::uint64_t seq) const;
 
     HashFunction hash_;
     Position base_;

@@ -318,6 +318,8 @@ private:
     void cut_fork();
     void begin_snapshot();
     void install(Snapshot snapshot, std::string body);
+    [[nodiscard]] SavedEdits summarize_alien(const Snapshot& theirs, const Document& mine,
+                                             const std::vector<Logged>& saved) const;
     [[nodiscard]] std::optional<std::uint64_t> shared_with(const Snapshot& theirs) const;
     void start_over(Duration delay);
     [[nodiscard]] bool peer_is_master() const;
