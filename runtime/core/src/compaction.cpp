@@ -77,7 +77,7 @@ void Node::compact_log() {
     if (!to) return;
     // An absent shadow that is outrun says where it stood when it is back.
     log_.compact(*to, session_ ? session_->acked : Position{});
-    auto body = log_.base_snapshot();
+    auto body = log_.snapshot_at(log_.base().revision.seq);
     if (body.size() > Snapshot::bytes_max) {
         alert("snapshot-too-large", true,
               "a snapshot of the shared configuration takes " + std::to_string(body.size()) +
@@ -93,9 +93,19 @@ void Node::compact_log() {
 
 wire::SnapshotReply Node::answer(const wire::FetchSnapshot& fetch) {
     if (role() != Role::master || serving_ == 0) return {};
-    if (fetch.offset == 0) {
-        snapshot_position_ = log_.last();
-        snapshot_bytes_ = log_.last_snapshot();
+    if (log_.last().revision.seq == 0 && !edit_obstacle()) {
+        // A shadow that has more than nothing needs something to put in its place.
+        Entry beginning;
+        beginning.author = "umbra";
+        beginning.message = "the log begins here; that of the shadow was another one";
+        beginning.time_ms = wall_ms_;
+        (void)append(std::move(beginning));
+    }
+    if (durable_.revision.seq == 0) return {};
+    // Only what is durable: whoever installs it can cut nothing of it any more.
+    if (fetch.offset == 0 && log_.position_at(durable_.revision.seq) == durable_) {
+        snapshot_position_ = durable_;
+        snapshot_bytes_ = log_.snapshot_at(durable_.revision.seq);
     }
     wire::SnapshotReply r;
     r.position = snapshot_position_;

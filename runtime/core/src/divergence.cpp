@@ -287,10 +287,7 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
         }
         return merged;
     }
-    const Logged& logged = log_.append(serving_, std::move(entry));
-    merged.revision = logged.position.revision;
-    emit(effect::Append{store_op(logged.position), {logged}});
-    emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
+    merged.revision = append(std::move(entry));
     note("merged divergence " + edits.id + " of " + node + " as revision " +
          to_string(merged.revision));
     return merged;

@@ -199,18 +199,19 @@ std::vector<Operation> Log::operations() const {
     return list;
 }
 
-std::string Log::base_snapshot() const {
-    return encode_snapshot(base_document_, newest(until(operations(), base_.revision.seq)), marks_);
-}
-
-std::string Log::last_snapshot() const {
+std::string Log::snapshot_at(std::uint64_t seq) const {
+    assert(seq >= base_.revision.seq && seq <= last().revision.seq);
     auto marks = marks_;
     Position before = base_;
     for (const auto& [position, body] : entries_) {
+        if (position.revision.seq > seq) break;
         if (ends_epoch(before, position)) add_mark(marks, before);
         before = position;
     }
-    return encode_snapshot(document_, newest(operations()), marks);
+    const auto operations_until = newest(until(operations(), seq));
+    if (seq == base_.revision.seq) return encode_snapshot(base_document_, operations_until, marks);
+    if (seq == last().revision.seq) return encode_snapshot(document_, operations_until, marks);
+    return encode_snapshot(*document_at(seq), operations_until, marks);
 }
 
 }  // namespace umbra::core

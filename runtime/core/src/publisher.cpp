@@ -115,10 +115,15 @@ void Node::await_commit(RequestId request, Revision revision, bool repeated) {
 }
 
 void Node::append_edit(const fact::EditRequested& request) {
-    const Logged& logged = log_.append(serving_, request.edit);
-    await_commit(request.request, logged.position.revision, false);
+    await_commit(request.request, append(request.edit), false);
+}
+
+/// To the log, the disk and the shadow.
+Revision Node::append(Entry entry) {
+    const Logged& logged = log_.append(serving_, std::move(entry));
     emit(effect::Append{store_op(logged.position), {logged}});
     emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
+    return logged.position.revision;
 }
 
 /// Nodes on which an edit must be durable. What was asked but not confirmed counts as it would hurt

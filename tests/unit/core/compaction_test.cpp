@@ -220,7 +220,7 @@ TEST(LogCompaction, EndsOfEpochsAndAMarkAreRecognised) {
     EXPECT_TRUE(log.contains(whole.last()));
     EXPECT_TRUE(log.contains(Position{}));
     EXPECT_FALSE(log.contains({{1, 5}, simulation::quick_hash("another")}));
-    const auto again = decode_snapshot(log.last(), log.last_snapshot());
+    const auto again = decode_snapshot(log.last(), log.snapshot_at(log.last().revision.seq));
     ASSERT_TRUE(again);
     EXPECT_EQ(again->marks, log.marks());
 }
@@ -231,7 +231,7 @@ TEST(LogCompaction, OfTheMarksTheNewestStay) {
     log.compact(log.last().revision.seq);
     EXPECT_THAT(log.marks(), SizeIs(Snapshot::marks_max));
     EXPECT_EQ(log.marks().back().revision.epoch, Snapshot::marks_max + 2);
-    EXPECT_TRUE(decode_snapshot(log.base(), log.base_snapshot()));
+    EXPECT_TRUE(decode_snapshot(log.base(), log.snapshot_at(log.base().revision.seq)));
 }
 
 TEST(LogCompaction, OfTheOperationsTheNewestStay) {
@@ -244,7 +244,7 @@ TEST(LogCompaction, OfTheOperationsTheNewestStay) {
     EXPECT_FALSE(log.find_op("op2"));
     EXPECT_TRUE(log.find_op("op3"));
     EXPECT_TRUE(log.find_op("op" + std::to_string(max + 5)));
-    const auto all = decode_snapshot(log.last(), log.last_snapshot());
+    const auto all = decode_snapshot(log.last(), log.snapshot_at(log.last().revision.seq));
     ASSERT_TRUE(all);
     EXPECT_THAT(all->operations, SizeIs(Snapshot::operations_max));
     EXPECT_EQ(all->operations.front().id, "op6");

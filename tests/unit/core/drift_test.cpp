@@ -68,7 +68,7 @@ TEST(DriftTest, IsToldToTheMasterFetchedAnewAndGoneWhenABeaconSaysSo) {
     EXPECT_TRUE(asked<wire::Report>(effects)->drifted);
     effects = shadow.answer(effects, wire::ReportReply{true, false, 1, place});
     ASSERT_TRUE(asked<wire::FetchSnapshot>(effects));
-    const auto body = master.last_snapshot();
+    const auto body = master.snapshot_at(master.last().revision.seq);
     effects = shadow.answer(effects, wire::SnapshotReply{place, body.size(), body});
     EXPECT_THAT(all<effect::Install>(effects), SizeIs(1));
     EXPECT_THAT(all<effect::Install>(effects)[0].edits.id, IsEmpty()) << "nobody edited this";
@@ -91,7 +91,7 @@ TEST(DriftTest, AMasterThatIsStillOfAnotherOpinionIsAskedAgain) {
         auto effects = until_asked<wire::Report>(shadow, beacon_of(shadow, log_with("1")));
         effects = shadow.answer(effects, wire::ReportReply{true, false, 1, place});
         ASSERT_TRUE(asked<wire::FetchSnapshot>(effects)) << round;
-        const auto body = log_with("wrong").last_snapshot();
+        const auto body = log_with("wrong").snapshot_at(8);
         effects = shadow.answer(effects, wire::SnapshotReply{place, body.size(), body});
         effects = until_asked<wire::Report>(shadow, effects);
         shadow.answer(effects, wire::ReportReply{true, false, 1, place});
@@ -167,7 +167,9 @@ TEST(DriftTest, APairHealsItself) {
     ASSERT_TRUE(pair.settle());
     for (int i = 0; i < 30; ++i) pair.round();
     // What is on the disk of the shadow is not what was written there.
-    auto rotten = decode_snapshot(pair.node(1).log().last(), pair.node(1).log().last_snapshot());
+    auto rotten =
+        decode_snapshot(pair.node(1).log().last(),
+                        pair.node(1).log().snapshot_at(pair.node(1).log().last().revision.seq));
     ASSERT_TRUE(rotten);
     rotten->document["a"] = "2";
     Log log{&simulation::quick_hash};

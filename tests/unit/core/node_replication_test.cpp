@@ -273,7 +273,7 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 0u);
-    const auto bytes = master.last_snapshot();
+    const auto bytes = master.snapshot_at(master.last().revision.seq);
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 9u);
@@ -302,7 +302,7 @@ TEST(NodeReplication, ChunksOfTwoSnapshotsDoNotMakeOne) {
     const Log master = log_of(4, 2);
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
-    const auto bytes = master.last_snapshot();
+    const auto bytes = master.snapshot_at(master.last().revision.seq);
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     effects = shadow.answer(

@@ -98,9 +98,8 @@ public:
     /// Forgets the entries up to `seq`, which becomes the base. @pre as `truncate`
     /// @param mark  A place of that past to be recognised later; anything else is no harm.
     void compact(std::uint64_t seq, const Position& mark = {});
-    /// Body of a snapshot of the base, and of everything.
-    [[nodiscard]] std::string base_snapshot() const;
-    [[nodiscard]] std::string last_snapshot() const;
+    /// Body of a snapshot up to `seq`. @pre as `truncate`
+    [[nodiscard]] std::string snapshot_at(std::uint64_t seq) const;
 
     bool operator==(const Log&) const = default;
 

@@ -247,6 +247,7 @@ private:
     wire::ReportReply answer(const wire::Report&);
     wire::TakeOverReply answer(const wire::TakeOver&);
     void append_edit(const fact::EditRequested& request);
+    Revision append(Entry entry);
     void await_commit(RequestId request, Revision revision, bool repeated);
     [[nodiscard]] std::optional<std::string> edit_obstacle() const;
     [[nodiscard]] static std::optional<std::string> size_obstacle(const Entry& edit);
