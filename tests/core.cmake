@@ -1,7 +1,9 @@
 umbra_add_test(core_test LABEL unit
     SOURCES
+        unit/core/compaction_test.cpp
         unit/core/damping_test.cpp
         unit/core/divergence_test.cpp
+        unit/core/drift_test.cpp
         unit/core/document_test.cpp
         unit/core/log_test.cpp
         unit/core/merge_test.cpp
@@ -10,6 +12,7 @@ umbra_add_test(core_test LABEL unit
         unit/core/node_timing_test.cpp
         unit/core/partitions_test.cpp
         unit/core/peer_watch_test.cpp
+        unit/core/snapshot_test.cpp
         unit/core/state_test.cpp
         unit/core/wire_test.cpp
     LIBRARIES umbra::core)

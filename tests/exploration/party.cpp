@@ -22,9 +22,9 @@ core::Position decode_position(const std::string& bytes) {
 
 bool Party::holds(const core::Position& position) const {
     const auto seq = position.revision.seq;
-    if (seq < base.revision.seq) return true;
-    if (seq == base.revision.seq) return base == position;
-    const auto index = seq - base.revision.seq - 1;
+    if (seq < base.position.revision.seq) return true;
+    if (seq == base.position.revision.seq) return base.position == position;
+    const auto index = seq - base.position.revision.seq - 1;
     return index < entries.size() && entries[index].position == position;
 }
 

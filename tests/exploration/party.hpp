@@ -52,12 +52,12 @@ struct Input {
 
 /// One write of the log under way.
 struct Write {
-    enum class Kind : std::uint8_t { append, truncate, install };
+    enum class Kind : std::uint8_t { append, truncate, install, compact };
     Kind kind = Kind::append;
     std::uint64_t op = 0, seq = 0;
     std::vector<core::Logged> entries{};
     core::Position position{};
-    core::Document document{};
+    std::string snapshot{};
 
     bool operator==(const Write&) const = default;
 };
@@ -106,8 +106,7 @@ struct Party {
     Agent agent;
     // What survives a crash, and what is on its way there.
     core::Persistent durable;
-    core::Position base;
-    core::Document base_document;
+    core::Snapshot base;
     std::vector<core::Logged> entries;
     std::deque<std::pair<std::uint64_t, core::Persistent>> persisting;
     std::deque<Write> storing;

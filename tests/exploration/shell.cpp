@@ -178,7 +178,7 @@ void Shell::apply(const Write& write) {
     switch (write.kind) {
         case Write::Kind::append:
             for (const auto& logged : write.entries) {
-                const auto next = p_.base.revision.seq + p_.entries.size() + 1;
+                const auto next = p_.base.position.revision.seq + p_.entries.size() + 1;
                 if (logged.position.revision.seq != next) {
                     violate("the disk is told to append " + to_string(logged.position.revision) +
                             " where number " + std::to_string(next) + " is next");
@@ -187,7 +187,7 @@ void Shell::apply(const Write& write) {
             }
             return;
         case Write::Kind::truncate: {
-            const auto keep = static_cast<std::size_t>(write.seq - p_.base.revision.seq);
+            const auto keep = static_cast<std::size_t>(write.seq - p_.base.position.revision.seq);
             for (std::size_t i = keep; i < p_.entries.size(); ++i) {
                 const auto& saved = write.entries;
                 if (std::find(saved.begin(), saved.end(), p_.entries[i]) == saved.end()) {
@@ -198,16 +198,31 @@ void Shell::apply(const Write& write) {
             return;
         }
         case Write::Kind::install:
-            p_.base = write.position;
-            p_.base_document = write.document;
-            p_.entries.clear();
+        case Write::Kind::compact:
+            replace(write);
             return;
     }
 }
 
+/// A snapshot in the place of everything, or of what is up to its position.
+void Shell::replace(const Write& write) {
+    auto snapshot = core::decode_snapshot(write.position, write.snapshot);
+    if (!snapshot) return violate("a snapshot cannot be read");
+    auto covered = p_.entries.size();
+    if (write.kind == Write::Kind::compact) {
+        const auto seq = write.position.revision.seq - p_.base.position.revision.seq;
+        covered = static_cast<std::size_t>(seq);
+        if (covered > p_.entries.size() || p_.entries[covered - 1].position != write.position) {
+            return violate("the disk is told to compact what it does not have");
+        }
+    }
+    p_.base = std::move(*snapshot);
+    p_.entries.erase(p_.entries.begin(), p_.entries.begin() + static_cast<std::ptrdiff_t>(covered));
+}
+
 core::Log Shell::load() {
     core::Log log(&simulation::quick_hash);
-    if (p_.base.revision.seq != 0) log.install(p_.base, p_.base_document);
+    if (p_.base.position.revision.seq != 0) log.install(p_.base);
     for (const auto& logged : p_.entries) {
         if (!log.push(logged.body) || log.last() != logged.position) {
             violate("the log on disk does not chain at " + to_string(logged.position.revision));
@@ -304,7 +319,12 @@ void Shell::carry_out(const core::Effect& one) {
         store({.kind = Write::Kind::install,
                .op = install->op,
                .position = install->position,
-               .document = install->document});
+               .snapshot = install->snapshot});
+    } else if (const auto* compact = std::get_if<effect::Compact>(&one)) {
+        store({.kind = Write::Kind::compact,
+               .op = compact->op,
+               .position = compact->position,
+               .snapshot = compact->snapshot});
     } else if (const auto* pong = std::get_if<effect::SetPong>(&one)) {
         p_.pong = texts_(pong->bytes);
         p_.role = texts_(without_place(pong->bytes));

@@ -26,6 +26,7 @@ private:
     void finish_persist();
     void finish_store();
     void apply(const Write& write);
+    void replace(const Write& write);
     [[nodiscard]] core::Log load();
     void edit(std::uint8_t number);
 

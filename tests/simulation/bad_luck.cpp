@@ -71,7 +71,7 @@ void Simulation::inject(Fault fault) {
 void Simulation::strike(Fault fault) {
     if (fault <= Fault::late_request) return strike_link(fault);
     if (fault <= Fault::gateway_freeze) return strike_process(fault);
-    if (fault <= Fault::record_loss) return strike_disk(fault);
+    if (fault <= Fault::record_loss || fault == Fault::rot) return strike_disk(fault);
     if (fault >= Fault::switch_roles) return order(fault);
     // The wall clock of one place jumps; nothing but the date in an edit may follow it.
     auto& luck = world_.luck(Fault::wall_jump);
@@ -204,6 +204,13 @@ void Simulation::strike_disk(Fault fault) {
             world_.count("fault: disk lost");
             help_is_due_ = true;
             return take_down(victim, fault, luck.chance(500), true);
+        case Fault::rot:
+            // What a master has is right by definition.
+            if (!victim.up() || victim.node().role() == core::Role::master) return;
+            if (victim.disk.base.position.revision.seq == 0) return;
+            world_.count("fault: snapshot rotten");
+            take_down(victim, fault, false, false);
+            return victim.disk.rot();
         case Fault::record_loss:
             if (!gateway_.up()) return;
             world_.count("fault: record lost");

@@ -91,6 +91,7 @@ void Checker::promoted(const Instance& instance) {
     world_.count("transition: takeover without a gateway");
     const auto since = [&](Instant when) { return world_.now() - when; };
     const bool ordered = since(instance.forced()) < order_counts;
+    if (!ordered) claims(instance, ClaimReason::peer_silent);
     const bool invited = since(instance.invited()) < order_counts;
     if (ordered || invited) return;
     // A clock may run 5 % fast.
@@ -179,6 +180,33 @@ void Checker::granted(const gateway::Record& before, const gateway::Record& afte
     }
 }
 
+void Checker::written(const core::Logged& logged) {
+    const auto entry = core::decode_entry(logged.body);
+    if (!entry) throw Violation("S5: an entry was written that cannot be read");
+    Link link{entry->previous, entry->revision, {}};
+    for (const auto& change : entry->changes) link.keys.push_back(change.key);
+    links_.emplace(logged.position.hash, std::move(link));
+}
+
+template <class F>
+void Checker::walk_back(const core::Position& last, F visit) const {
+    for (auto hash = last.hash; hash != core::Hash{};) {
+        const auto found = links_.find(hash);
+        if (found == links_.end()) throw Violation("S5: an entry came from nowhere");
+        if (!visit(found->second, hash)) return;
+        hash = found->second.before;
+    }
+}
+
+bool Checker::leads_to(const core::Position& last, const core::Position& position) const {
+    bool found = position == core::Position{};
+    walk_back(last, [&](const Link& link, const core::Hash& hash) {
+        found = found || (hash == position.hash && link.revision == position.revision);
+        return !found && link.revision.seq > position.revision.seq;
+    });
+    return found;
+}
+
 void Checker::landed(const core::Logged& logged) {
     if (!fenced_) return;  // Two masters of one epoch are possible there (P10).
     const auto [known, fresh] = hashes_.emplace(logged.position.revision, logged.position.hash);
@@ -196,6 +224,9 @@ void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revis
                            const gateway::Record& record) {
     const bool repeated = !done_.insert(edit.op).second;
     if (repeated) world_.count("transition: repeated edit recognised");
+    if (repeated && revision.seq <= master.node().log().base().revision.seq) {
+        world_.count("transition: repeated edit recognised behind a snapshot");
+    }
     if (!fenced_ || master.node().serving() < given_up_below_) return;
     const auto& op = edit.op;
     const auto hash = hashes_.find(revision);
@@ -234,7 +265,7 @@ void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revis
     for (const auto& member : record.in_sync) {
         const auto& instance = *instances_[place_of(member.node)];
         if (instance.incarnation() != member.incarnation) continue;
-        if (!instance.disk.holds(position)) {
+        if (!leads_to(instance.disk.last(), position)) {
             throw Violation("S3: " + op + " was acknowledged by " + master.name() +
                             " as revision " + to_string(revision) + ", but " + member.node +
                             " may become master and does not have it");
@@ -243,21 +274,66 @@ void Checker::acknowledged(const Instance& master, const Edit& edit, core::Revis
 }
 
 void Checker::holds_everything(const Instance& instance) const {
-    const auto copies = instance.disk.copies();
-    // A snapshot holds no ids of edits, so what was repeated across one cannot be recognised.
-    const bool forgot = world_.counters.contains("transition: snapshot installed");
+    std::map<std::uint64_t, core::Hash> places;
+    std::map<std::string, std::size_t> copies;
+    walk_back(instance.disk.last(), [&](const Link& link, const core::Hash& hash) {
+        places.emplace(link.revision.seq, hash);
+        for (const auto& key : link.keys) ++copies[key];
+        return true;
+    });
     for (const auto& [seq, edit] : acknowledged_) {
-        if (!instance.disk.holds(edit.position)) {
+        const auto place = places.find(seq);
+        if (place == places.end() || place->second != edit.position.hash) {
             throw Violation("S3: " + instance.name() + " became master without " + edit.op +
                             ", which was acknowledged as revision " +
                             to_string(edit.position.revision));
         }
-        const auto found = copies.find(edit.op);
-        if (!forgot && found != copies.end() && found->second > 1) {
+        if (copies[edit.op] > 1) {
             throw Violation("S3: " + edit.op + " is in the log of " + instance.name() +
                             " more than once");
         }
     }
+}
+
+/// Nothing that could still be cut, or that somebody in sync lacks, goes into a snapshot.
+void Checker::compacts(const Instance& instance, const core::Position& position,
+                       const gateway::Record& record) const {
+    if (!leads_to(instance.disk.last(), position)) {
+        throw Violation("S15: " + instance.name() + " compacts to " + to_string(position.revision) +
+                        ", which is not on its disk");
+    }
+    if (!fenced_ || record.holder.node.empty() || instance.node().epoch() != record.epoch) return;
+    for (const auto& member : record.in_sync) {
+        const auto& other = *instances_[place_of(member.node)];
+        if (other.incarnation() != member.incarnation) continue;
+        if (!leads_to(other.disk.last(), position)) {
+            throw Violation("S15: " + instance.name() + " compacts to " +
+                            to_string(position.revision) + ", which " + member.node +
+                            " does not have");
+        }
+    }
+}
+
+/// Who is in sync follows entry by entry; and a snapshot takes nothing back that was compacted.
+void Checker::installs(const Instance& instance, const core::Position& position,
+                       const gateway::Record& record) const {
+    if (!fenced_ || gave_up_ || record_lost_ || instance.alerts().contains("drift")) return;
+    if (record.in_sync.contains({instance.name(), instance.incarnation()}) &&
+        record.holder.node != instance.name()) {
+        throw Violation("S15: " + instance.name() + " is in sync and yet needs a snapshot");
+    }
+    if (!leads_to(position, instance.disk.base.position)) {
+        throw Violation("S15: " + instance.name() + " had compacted to " +
+                        to_string(instance.disk.base.position.revision) +
+                        ", which is not in the history of its master");
+    }
+}
+
+void Checker::claims(const Instance& instance, ClaimReason reason) const {
+    const bool ordered = reason == ClaimReason::forced || reason == ClaimReason::first;
+    if (ordered || !instance.alerts().contains("drift")) return;
+    throw Violation("S16: " + instance.name() +
+                    " knows that its configuration is not the master's and wants the role");
 }
 
 void Checker::nothing_vanished() const {

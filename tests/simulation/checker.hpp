@@ -47,11 +47,20 @@ public:
     // S2, S7, S8: the register changes hands.
     void granting(const Granting& grant);
     void granted(const gateway::Record& before, const gateway::Record& after);
+    // An entry is on its way to a disk: from here on it is known what came before it.
+    void written(const core::Logged& logged);
     // S5: an entry is durable somewhere.
     void landed(const core::Logged& logged);
     // S3, S4, S6: an edit was acknowledged as durable.
     void acknowledged(const Instance& master, const Edit& edit, core::Revision revision,
                       const gateway::Record& record);
+    // S15: entries make way for a snapshot; an instance takes over that of its master.
+    void compacts(const Instance& instance, const core::Position& position,
+                  const gateway::Record& record) const;
+    void installs(const Instance& instance, const core::Position& position,
+                  const gateway::Record& record) const;
+    // S16: an instance wants to be master.
+    void claims(const Instance& instance, ClaimReason reason) const;
     // P11: an instance serves and nobody granted it that.
     void serves_unasked(const Instance& instance);
     // P8, P9: a shadow made itself master.
@@ -62,6 +71,7 @@ public:
     void disturbed() { disturbed_[alpha] = disturbed_[beta] = world_.now(); }
     /// From here on edits may be lost: an operator decided so, or a disk was lost that held them.
     void operator_gave_up_edits() {
+        gave_up_ = true;
         acknowledged_.clear();
         bases_.clear();
         highest_ = {};
@@ -76,6 +86,12 @@ public:
     [[nodiscard]] std::uint64_t grants() const { return grants_; }
 
 private:
+    /// An entry as part of a history.
+    struct Link {
+        core::Hash before{};
+        core::Revision revision;
+        std::vector<std::string> keys;
+    };
     struct Acknowledged {
         std::string op;
         core::Position position;
@@ -83,6 +99,10 @@ private:
     /// Longest time from a cause to the change of holder it leads to.
     static constexpr Duration aftermath{std::chrono::seconds{8}};
 
+    /// Whether the history that ends at `last` has `position`, whatever snapshots cover of it.
+    [[nodiscard]] bool leads_to(const core::Position& last, const core::Position& position) const;
+    template <class F>
+    void walk_back(const core::Position& last, F visit) const;
     void look_at(const Instance& instance);
     void look_at_pair();
 
@@ -99,6 +119,8 @@ private:
     std::map<core::Revision, std::string> bases_;
     std::array<Instant, 2> disturbed_{};
     bool record_lost_ = false;
+    bool gave_up_ = false;
+    std::map<core::Hash, Link> links_;
     const bool fenced_;
     core::Revision highest_;
     std::uint64_t grants_ = 0;

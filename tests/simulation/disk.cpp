@@ -13,9 +13,9 @@ void Disk::format(core::Persistent fresh, std::string name) {
     state = fresh;
     incarnation = std::move(name);
     base = {};
-    base_document.clear();
     entries.clear();
     divergence.clear();
+    kept_keys.clear();
     persisting_.clear();
     storing_.clear();
     failed_ = false;
@@ -66,6 +66,7 @@ void Disk::finish_persist() {
 std::uint64_t Disk::op_of(const core::Effect& write) {
     if (const auto* append = std::get_if<effect::Append>(&write)) return append->op;
     if (const auto* cut = std::get_if<effect::Truncate>(&write)) return cut->op;
+    if (const auto* compact = std::get_if<effect::Compact>(&write)) return compact->op;
     return std::get<effect::Install>(write).op;
 }
 
@@ -73,7 +74,13 @@ void Disk::store(core::Effect write) {
     // What is lost is saved first, at once: the shell holds its loop for it.
     const std::vector<core::Logged>* saved = nullptr;
     if (const auto* cut = std::get_if<effect::Truncate>(&write)) saved = &cut->saved;
-    if (const auto* install = std::get_if<effect::Install>(&write)) saved = &install->saved;
+    if (const auto* install = std::get_if<effect::Install>(&write)) {
+        saved = &install->saved;
+        for (const auto& key : install->edits.keys) kept_keys.insert(key.key);
+    }
+    if (const auto* append = std::get_if<effect::Append>(&write)) {
+        for (const auto& logged : append->entries) listener_.written(logged);
+    }
     if (saved != nullptr && !world_.is(Mutant::fork_not_saved)) {
         divergence.insert(divergence.end(), saved->begin(), saved->end());
     }
@@ -106,36 +113,78 @@ void Disk::finish_store() {
     if (!world_.is(Mutant::shadow_lies_about_disk)) listener_.stored(op_of(done));
 }
 
+void Disk::append(const effect::Append& write) {
+    for (const auto& logged : write.entries) {
+        const auto next = base.position.revision.seq + entries.size() + 1;
+        const auto seq = logged.position.revision.seq;
+        if (world_.is(Mutant::fork_never_cut) && seq < next) continue;
+        if (seq != next) {
+            throw Violation("S5: the disk was told to append entry " +
+                            to_string(logged.position.revision) + " where " + std::to_string(next) +
+                            " is next");
+        }
+        entries.push_back(logged);
+        listener_.landed(logged);
+    }
+}
+
+void Disk::cut(const effect::Truncate& write) {
+    if (world_.is(Mutant::fork_never_cut)) return;
+    if (write.seq < base.position.revision.seq) {
+        throw Violation("S15: the disk was told to cut after entry " + std::to_string(write.seq) +
+                        ", which is compacted");
+    }
+    const auto keep = static_cast<std::size_t>(write.seq - base.position.revision.seq);
+    for (std::size_t i = keep; i < entries.size(); ++i) {
+        const bool saved =
+            std::find(divergence.begin(), divergence.end(), entries[i]) != divergence.end();
+        if (!saved) throw Violation("S4: an entry was cut that was not saved");
+    }
+    if (keep < entries.size()) world_.count("transition: fork cut");
+    entries.resize(std::min(keep, entries.size()));
+}
+
+void Disk::compact(const effect::Compact& write) {
+    const auto seq = write.position.revision.seq;
+    const auto first = base.position.revision.seq;
+    // A mutant that went ahead of it has nothing left to do.
+    const bool ahead = world_.is(Mutant::compaction_of_uncommitted) ||
+                       world_.is(Mutant::compaction_outruns_shadow);
+    if (seq <= first && ahead) return;
+    const auto count = static_cast<std::size_t>(seq - first);
+    if (seq <= first || count > entries.size() || entries[count - 1].position != write.position) {
+        throw Violation("S5: the disk was told to compact to " +
+                        to_string(write.position.revision) + ", which is not there");
+    }
+    world_.count("transition: log compacted");
+    base = read(write.position, write.snapshot);
+    entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+core::Snapshot Disk::read(const core::Position& position, const std::string& body) const {
+    auto snapshot = core::decode_snapshot(position, body);
+    if (!snapshot) throw Violation("S5: a snapshot cannot be read");
+    if (world_.is(Mutant::snapshot_forgets_operations)) snapshot->operations.clear();
+    return std::move(*snapshot);
+}
+
+void Disk::rot() {
+    base.document.insert_or_assign("rotten", std::to_string(world_.luck(Fault::rot).below(1000)));
+}
+
 void Disk::apply(const core::Effect& write) {
-    if (const auto* append = std::get_if<effect::Append>(&write)) {
-        for (const auto& logged : append->entries) {
-            const auto next = base.revision.seq + entries.size() + 1;
-            const auto seq = logged.position.revision.seq;
-            if (world_.is(Mutant::fork_never_cut) && seq < next) continue;
-            if (seq != next) {
-                throw Violation("S5: the disk was told to append entry " +
-                                to_string(logged.position.revision) + " where " +
-                                std::to_string(next) + " is next");
-            }
-            entries.push_back(logged);
-            listener_.landed(logged);
-        }
-    } else if (const auto* cut = std::get_if<effect::Truncate>(&write)) {
-        if (world_.is(Mutant::fork_never_cut)) return;
-        const auto keep = static_cast<std::size_t>(cut->seq - base.revision.seq);
-        for (std::size_t i = keep; i < entries.size(); ++i) {
-            const bool saved =
-                std::find(divergence.begin(), divergence.end(), entries[i]) != divergence.end();
-            if (!saved) throw Violation("S4: an entry was cut that was not saved");
-        }
-        if (keep < entries.size()) world_.count("transition: fork cut");
-        entries.resize(std::min(keep, entries.size()));
+    if (const auto* append_write = std::get_if<effect::Append>(&write)) {
+        append(*append_write);
+    } else if (const auto* truncate = std::get_if<effect::Truncate>(&write)) {
+        cut(*truncate);
+    } else if (const auto* compact_write = std::get_if<effect::Compact>(&write)) {
+        compact(*compact_write);
     } else if (const auto* install = std::get_if<effect::Install>(&write)) {
         world_.count("transition: snapshot installed");
+        if (install->position.revision.seq == 0) throw Violation("S5: a snapshot of nothing");
         world_.trace(incarnation,
                      "installs the snapshot of " + to_string(install->position.revision));
-        base = install->position;
-        base_document = install->document;
+        base = read(install->position, install->snapshot);
         entries.clear();
     }
 }
@@ -188,7 +237,7 @@ void Disk::tear(const core::Logged& half) {
 
 core::Log Disk::load() const {
     core::Log log(&quick_hash);
-    if (base.revision.seq != 0) log.install(base, base_document);
+    if (base.position.revision.seq != 0) log.install(base);
     for (const auto& logged : entries) {
         if (!log.push(logged.body) || log.last() != logged.position) {
             throw Violation("S5: the log on disk does not chain at " +
@@ -198,25 +247,8 @@ core::Log Disk::load() const {
     return log;
 }
 
-bool Disk::holds(const core::Position& position) const {
-    const auto seq = position.revision.seq;
-    if (seq < base.revision.seq) return true;
-    if (seq == base.revision.seq) return base == position;
-    const auto index = seq - base.revision.seq - 1;
-    return index < entries.size() && entries[index].position == position;
-}
-
-std::map<std::string, std::size_t> Disk::copies() const {
-    std::map<std::string, std::size_t> found;
-    for (const auto& logged : entries) {
-        const auto entry = core::decode_entry(logged.body);
-        if (entry && !entry->changes.empty()) ++found[entry->changes.front().key];
-    }
-    return found;
-}
-
 bool Disk::remembers(const std::string& op) const {
-    if (base_document.contains(op)) return true;
+    if (base.document.contains(op) || kept_keys.contains(op)) return true;
     const auto names_it = [&](const core::Logged& logged) {
         const auto entry = core::decode_entry(logged.body);
         return entry && !entry->changes.empty() && entry->changes.front().key == op;

@@ -5,7 +5,7 @@
 #include <umbra/core/log.hpp>
 
 #include <deque>
-#include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,8 +18,9 @@ public:
     struct Listener {
         std::function<void(std::uint64_t version)> persisted;
         std::function<void(std::uint64_t op)> stored;
-        std::function<void(const core::Logged&)> landed;  ///< An entry is durable.
-        std::function<void()> failed;                     ///< An fsync said so.
+        std::function<void(const core::Logged&)> written;  ///< An entry was made or taken over.
+        std::function<void(const core::Logged&)> landed;   ///< It is durable.
+        std::function<void()> failed;                      ///< An fsync said so.
     };
 
     Disk(World& world, Listener listener) : world_(world), listener_(std::move(listener)) {}
@@ -32,19 +33,20 @@ public:
     void crash();
 
     [[nodiscard]] core::Log load() const;
-    /// Whether the entry is durable; true as well when a snapshot covers it.
-    [[nodiscard]] bool holds(const core::Position& position) const;
-    /// How often each edit is in the log, by the key that it sets.
-    [[nodiscard]] std::map<std::string, std::size_t> copies() const;
+    [[nodiscard]] const core::Position& last() const {
+        return entries.empty() ? base.position : entries.back().position;
+    }
+    /// A value in the snapshot changes, and nothing says so. @pre there is one
+    void rot();
     /// The edit is in the log, or was saved before it was cut.
     [[nodiscard]] bool remembers(const std::string& op) const;
 
     core::Persistent state;
     std::string incarnation;
-    core::Position base;
-    core::Document base_document;
+    core::Snapshot base;
     std::vector<core::Logged> entries;
     std::vector<core::Logged> divergence;
+    std::set<std::string> kept_keys;  ///< Saved without entries: they were compacted before.
 
     // Rates, per mille of all writes.
     std::uint64_t slow = 0, failing = 0;
@@ -55,6 +57,11 @@ private:
     void finish_persist();
     void finish_store();
     void apply(const core::Effect& write);
+    void append(const core::effect::Append& write);
+    void cut(const core::effect::Truncate& write);
+    void compact(const core::effect::Compact& write);
+    [[nodiscard]] core::Snapshot read(const core::Position& position,
+                                      const std::string& body) const;
     void tear(const core::Logged& half);
     [[nodiscard]] bool fsync_fails();
     [[nodiscard]] static std::uint64_t op_of(const core::Effect& write);

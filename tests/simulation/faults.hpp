@@ -49,9 +49,11 @@ enum class Fault : std::uint8_t {
     disconnect,
     enable,
     stop,
+    // Beside the disks above, so that these stay what they were for a seed.
+    rot,  ///< A value in the snapshot of a shadow changes, and nothing says so.
 };
 
-constexpr std::size_t fault_count = 30;
+constexpr std::size_t fault_count = 31;
 constexpr std::array<std::string_view, fault_count> fault_names{
     "drop",
     "duplicate",
@@ -83,8 +85,9 @@ constexpr std::array<std::string_view, fault_count> fault_names{
     "disconnect",
     "enable",
     "stop",
+    "rot",
 };
-static_assert(static_cast<std::size_t>(Fault::stop) + 1 == fault_count);
+static_assert(static_cast<std::size_t>(Fault::rot) + 1 == fault_count);
 
 using FaultSet = std::bitset<fault_count>;
 

@@ -17,7 +17,8 @@ constexpr Duration takeover_limit = 600ms + 500ms + 1s;
 /// L7: the same, after a start; a gateway that started too waits for the holder.
 constexpr Duration cold_start_limit = 3s;
 constexpr Duration gateway_start_limit = 2s;
-constexpr Duration help_after = 7s;  ///< An operator looks after that time.
+constexpr Duration compaction_limit = 11s;  ///< L8: longer than an offered merge is kept.
+constexpr Duration help_after = 7s;         ///< An operator looks after that time.
 constexpr Duration help_interval = 3s;
 constexpr Duration help_limit = 20s;
 constexpr Duration step = 50ms;
@@ -90,6 +91,21 @@ std::string Simulation::unrest() const {
     return {};
 }
 
+/// L8: no log stays longer than it has to be, but for a merge that was asked for just now.
+void Simulation::expect_compacted() {
+    const auto start = world_.now();
+    const auto& policy = Instance::compaction;
+    const auto is_long = [&](const Instance* instance) {
+        return instance->node().log().entries().size() >= policy.keep + policy.batch;
+    };
+    while (is_long(&alpha_) || is_long(&beta_)) {
+        if (world_.now() - start > compaction_limit) {
+            throw Violation("L8: a log is not compacted though the pair is at rest");
+        }
+        run_for(step);
+    }
+}
+
 /// L1, L2, L5: at rest within bounds, by itself unless something happened that no rule can undo.
 void Simulation::settle() {
     const auto start = world_.now();
@@ -129,6 +145,7 @@ void Simulation::settle() {
     const auto settled = checker_.grants();
     expect_edit(*active_master(), edit_limit);
     if (const auto again = unrest(); !again.empty()) throw Violation("L2: at the end " + again);
+    expect_compacted();
     if (checker_.grants() != settled) throw Violation("L5: the role moved in a healthy pair");
     for (const auto* instance : instances_) checker_.holds_everything(*instance);
     if (!fenced_) checker_.nothing_vanished();

@@ -11,12 +11,17 @@ namespace effect = core::effect;
 
 namespace {
 
+/// So that a snapshot takes several messages.
+constexpr std::size_t snapshot_chunk = 700;
+
 core::Settings settings_of(const std::string& node, const std::string& incarnation) {
     core::Settings settings;
     settings.node = node;
     settings.incarnation = incarnation;
     settings.version = "1";
     settings.takeover_delay_unfenced = Instance::takeover_delay_unfenced;
+    settings.compaction = Instance::compaction;
+    settings.snapshot_chunk = snapshot_chunk;
     return settings;
 }
 
@@ -34,6 +39,7 @@ core::Epoch epoch_of(const core::wire::Message& message) {
 Instance::Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place, bool fenced)
     : disk(world, {.persisted = [this](auto version) { tell(fact::Persisted{version}); },
                    .stored = [this](auto op) { tell(fact::Stored{op}); },
+                   .written = [&checker](const auto& logged) { checker.written(logged); },
                    .landed = [&checker](const auto& logged) { checker.landed(logged); },
                    .failed = [this] { disk_failed(); }}),
       world_(world),
@@ -225,9 +231,17 @@ void Instance::carry_out(const core::Effect& one) {
     if (const auto* write = std::get_if<effect::Persist>(&one)) {
         disk.persist(*write);
     } else if (std::holds_alternative<effect::Append>(one) ||
-               std::holds_alternative<effect::Truncate>(one) ||
-               std::holds_alternative<effect::Install>(one)) {
+               std::holds_alternative<effect::Truncate>(one)) {
         disk.store(one);
+    } else if (const auto* install = std::get_if<effect::Install>(&one)) {
+        checker_.installs(*this, install->position, gateway_.record());
+        const bool went_on =
+            other_->up() && other_->node().log().last().revision > install->position.revision;
+        if (went_on) world_.count("transition: edits went on during a snapshot");
+        disk.store(one);
+    } else if (const auto* compact = std::get_if<effect::Compact>(&one)) {
+        checker_.compacts(*this, compact->position, gateway_.record());
+        store_compaction(*compact);
     } else if (const auto* pong = std::get_if<effect::SetPong>(&one)) {
         pong_ = pong->bytes;
     } else if (const auto* reply = std::get_if<effect::Reply>(&one)) {
@@ -259,6 +273,18 @@ void Instance::carry_out(const core::Effect& one) {
     }
 }
 
+/// Mutants: everything there is goes into the snapshot, whoever lacks it.
+void Instance::store_compaction(effect::Compact compact) {
+    const bool ahead = node_->role() == core::Role::shadow
+                           ? world_.is(Mutant::compaction_of_uncommitted)
+                           : world_.is(Mutant::compaction_outruns_shadow);
+    if (ahead) {
+        compact.position = node_->log().last();
+        compact.snapshot = node_->log().snapshot_at(node_->log().last().revision.seq);
+    }
+    disk.store(std::move(compact));
+}
+
 /// What leaves the process.
 void Instance::say(const core::Effect& one) {
     ++messages_;
@@ -282,6 +308,7 @@ void Instance::say(const core::Effect& one) {
                         [this, bytes = publish->bytes] { other_->published(bytes); });
     } else if (const auto* claim = std::get_if<effect::Claim>(&one)) {
         world_.count("transition: claim");
+        checker_.claims(*this, claim->reason);
         carry_out(*claim);
     } else if (const auto* activate = std::get_if<effect::Activate>(&one)) {
         checker_.acts(*this, activate->epoch);

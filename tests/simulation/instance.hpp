@@ -26,6 +26,8 @@ public:
     static constexpr Duration takeover_delay_unfenced{std::chrono::seconds{2}};
     /// Silence of the gateway, in leases, that ends a link.
     static constexpr int leases_until_dead = 3;
+    /// So little of a log is kept that every life compacts, and who was away needs a snapshot.
+    static constexpr core::CompactionPolicy compaction{2, 2, 12};
 
     /// @param fenced  The far end of the tunnel is a gateway that arbitrates.
     Instance(World& world, Checker& checker, Gateway& gateway, std::size_t place, bool fenced);
@@ -124,8 +126,10 @@ private:
     void disk_failed();
     void carry_out(const core::Effect& effect);
     void say(const core::Effect& effect);
+    void store_compaction(core::effect::Compact compact);
     void check_speech(const std::string& bytes);
     void cut_to_beacon(const std::string& bytes);
+    [[nodiscard]] std::string with_own_digest(const std::string& bytes) const;
 
     // transport.cpp
     void remember(bool asked, const std::string& bytes);

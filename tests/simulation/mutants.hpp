@@ -23,14 +23,18 @@ enum class Mutant : std::uint8_t {
     lease_on_wall_clock,          ///< A jump of the wall clock ends a lease.
     consent_never_ends,           ///< A consent to a handover that failed stays in force.
     // The replicated log.
-    acknowledge_alone,          ///< The master does not wait for the shadow.
-    shadow_lies_about_disk,     ///< The disk says "durable" before the entries are.
-    retry_is_new_edit,          ///< A repeated edit gets another id.
-    drop_without_confirmation,  ///< The shadow is dropped without asking the gateway.
-    add_without_confirmation,   ///< The shadow is added without asking the gateway.
-    stale_beacon_cuts,          ///< A shadow cuts its log to what an old beacon says.
-    fork_never_cut,             ///< A shadow keeps what the master does not have.
-    fork_not_saved,             ///< What is cut is gone.
+    acknowledge_alone,            ///< The master does not wait for the shadow.
+    shadow_lies_about_disk,       ///< The disk says "durable" before the entries are.
+    retry_is_new_edit,            ///< A repeated edit gets another id.
+    drop_without_confirmation,    ///< The shadow is dropped without asking the gateway.
+    add_without_confirmation,     ///< The shadow is added without asking the gateway.
+    stale_beacon_cuts,            ///< A shadow cuts its log to what an old beacon says.
+    fork_never_cut,               ///< A shadow keeps what the master does not have.
+    fork_not_saved,               ///< What is cut is gone.
+    compaction_of_uncommitted,    ///< A shadow's snapshot has what may still be cut.
+    compaction_outruns_shadow,    ///< A master's snapshot has what its shadow lacks.
+    snapshot_forgets_operations,  ///< Of a snapshot only the configuration is kept.
+    drift_ignored,                ///< A shadow finds every digest equal to its own.
     // An instance and its disk.
     epoch_not_persisted,        ///< The disk says "durable" before the epoch is.
     wiped_disk_keeps_identity,  ///< A fresh disk says it is the old one.
@@ -46,7 +50,7 @@ enum class Mutant : std::uint8_t {
     restart_without_asking,  ///< A master that restarts does not ask its peer first.
 };
 
-constexpr std::size_t mutant_count = 30;
+constexpr std::size_t mutant_count = 34;
 constexpr std::array<std::string_view, mutant_count> mutant_names{
     "none",
     "takeover_without_in_sync",
@@ -67,6 +71,10 @@ constexpr std::array<std::string_view, mutant_count> mutant_names{
     "stale_beacon_cuts",
     "fork_never_cut",
     "fork_not_saved",
+    "compaction_of_uncommitted",
+    "compaction_outruns_shadow",
+    "snapshot_forgets_operations",
+    "drift_ignored",
     "epoch_not_persisted",
     "wiped_disk_keeps_identity",
     "fsync_error_ignored",

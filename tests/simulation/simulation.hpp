@@ -66,6 +66,7 @@ private:
     void heal();
     void settle();
     void expect_alert() const;
+    void expect_compacted();
     void expect_edit(Instance& master, Duration limit);
     void play_epilogue();
     void one_survives();

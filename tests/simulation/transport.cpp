@@ -87,7 +87,16 @@ void Instance::answered(std::uint64_t life, core::AskId ask, const std::string& 
 
 void Instance::published(const std::string& bytes) {
     if (world_.is(Mutant::stale_beacon_cuts)) cut_to_beacon(bytes);
-    tell(fact::PeerPublished{bytes});
+    tell(fact::PeerPublished{world_.is(Mutant::drift_ignored) ? with_own_digest(bytes) : bytes});
+}
+
+/// A mutant: whatever the master has, the digest is the own one.
+std::string Instance::with_own_digest(const std::string& bytes) const {
+    auto message = core::wire::decode(bytes);
+    auto* beacon = message ? std::get_if<core::wire::Beacon>(&*message) : nullptr;
+    if (beacon == nullptr || !node_) return bytes;
+    beacon->digest = node_->log().digest();
+    return core::wire::encode(*message);
 }
 
 // --- old messages --------------------------------------------------------------------------------
@@ -119,12 +128,13 @@ void Instance::cut_to_beacon(const std::string& bytes) {
     const auto message = core::wire::decode(bytes);
     const auto* beacon = message ? std::get_if<core::wire::Beacon>(&*message) : nullptr;
     if (beacon == nullptr || !node_ || paused() || stepping_) return;
-    const auto last = disk.base.revision.seq + disk.entries.size();
+    const auto last = disk.base.position.revision.seq + disk.entries.size();
     const auto told = beacon->last.revision.seq;
-    if (node_->role() != core::Role::shadow || told >= last || told < disk.base.revision.seq)
+    if (node_->role() != core::Role::shadow || told >= last ||
+        told < disk.base.position.revision.seq)
         return;
     crash(false);
-    disk.entries.resize(static_cast<std::size_t>(told - disk.base.revision.seq));
+    disk.entries.resize(static_cast<std::size_t>(told - disk.base.position.revision.seq));
     boot();
 }
 

@@ -79,7 +79,10 @@ void World::datagram(std::size_t from, std::size_t to, Action arrive) {
         count("fault: message duplicated");
         auto& luck_of_it = luck(Fault::duplicate);
         const bool late = luck_of_it.chance(50);
-        after(luck_of_it.between(50us, late ? Duration{4s} : Duration{60ms}), arrive);
+        // What heals has no late copies either.
+        after(luck_of_it.between(50us, late ? Duration{4s} : Duration{60ms}), [this, arrive] {
+            if (!calm_) arrive();
+        });
     }
     after(wait, std::move(arrive));
 }

@@ -230,7 +230,7 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
     Merged merged;
     merged.fates.assign(edits.keys.size(), Fate::equal);
     // The fork was healed in favour of what was saved: all of it is in this log.
-    if (log_.position_at(edits.last.revision.seq) == edits.last) return merged;
+    if (log_.contains(edits.last)) return merged;
     const auto op_id = merge_op_id(edits.id, by_hand);
     const auto known = log_.find_op(op_id);
     std::optional<Document> then;
@@ -238,7 +238,7 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
     const Document& ours = then ? *then : log_.document();
     SavedEdits asked = edits;
     // A fork that is not in this log, or no longer, says nothing about who changed what.
-    if (log_.position_at(edits.fork.revision.seq) != edits.fork) asked.fork_known = false;
+    if (!log_.contains(edits.fork)) asked.fork_known = false;
     if (by_hand) {
         // These keys and no others, whatever became of their tables.
         asked.tables.clear();
@@ -287,10 +287,7 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
         }
         return merged;
     }
-    const Logged& logged = log_.append(serving_, std::move(entry));
-    merged.revision = logged.position.revision;
-    emit(effect::Append{store_op(logged.position), {logged}});
-    emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
+    merged.revision = append(std::move(entry));
     note("merged divergence " + edits.id + " of " + node + " as revision " +
          to_string(merged.revision));
     return merged;
@@ -322,6 +319,7 @@ wire::OfferReply Node::answer(const wire::Offer& offer) {
         r.reason = "the configuration would not be valid: " + *merged.problem;
         return r;
     }
+    keep_for_offer(merged.revision);
     r.accepted = true;
     r.revision = merged.revision;
     r.durable = durable_.revision.seq >= merged.revision.seq;

@@ -18,6 +18,7 @@ void Node::start_over(Duration delay) {
     snapshot_in_.clear();
     peer_last_ = {};
     in_sync_with_master_ = false;
+    told_committed_ = 0;
 }
 
 void Node::drive_following() {
@@ -168,16 +169,22 @@ bool Node::take_bodies(const std::vector<std::string>& bodies) {
     return all;
 }
 
-/// Number of the last entry here that a log which reaches `theirs` has as well; nothing when that
-/// cannot be told. Within one epoch that a gateway granted there is one master, so what has an
-/// epoch in common and is not beyond its end there is shared, and with it everything before.
-std::optional<std::uint64_t> Node::shared_with(const Position& theirs) const {
-    if (log_.position_at(theirs.revision.seq) == theirs) return theirs.revision.seq;
-    if (arbiter() == nullptr) return std::nullopt;
-    for (auto seq = log_.last().revision.seq; seq > log_.base().revision.seq; --seq) {
-        const auto& mine = log_.at(seq)->position.revision;
-        if (mine.epoch < theirs.revision.epoch) break;
-        if (mine.epoch == theirs.revision.epoch && seq <= theirs.revision.seq) return seq;
+/// The last place here that the history of `theirs` has as well; nothing when that cannot be told.
+/// Within one epoch that a gateway granted there is one master, so what has an epoch in common and
+/// is not beyond its end there is shared, and with it everything before.
+std::optional<std::uint64_t> Node::shared_with(const Snapshot& theirs) const {
+    std::map<Epoch, std::uint64_t> ends;
+    std::set<std::uint64_t> places;
+    const auto note = [&](const Position& place) {
+        ends[place.revision.epoch] = place.revision.seq;
+        if (log_.position_at(place.revision.seq) == place) places.insert(place.revision.seq);
+    };
+    for (const Position& mark : theirs.marks) note(mark);
+    note(theirs.position);
+    for (auto seq = log_.last().revision.seq; seq >= log_.base().revision.seq && seq != 0; --seq) {
+        if (places.contains(seq)) return seq;
+        const auto end = ends.find(log_.position_at(seq)->revision.epoch);
+        if (arbiter() != nullptr && end != ends.end() && seq <= end->second) return seq;
     }
     return std::nullopt;
 }
@@ -187,6 +194,12 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
     if (snapshot_in_.empty()) {
         snapshot_in_position_ = answer.position;
         snapshot_in_total_ = answer.total;
+    }
+    if (answer.total > Snapshot::bytes_max) {
+        note("the snapshot of " + peer_name() + " has " + std::to_string(answer.total) +
+             " bytes, at most " + std::to_string(Snapshot::bytes_max) + " are taken");
+        start_over(std::max<Duration>(5 * follow_retry, settings_.check_interval));
+        return;
     }
     // Chunks of another snapshot do not complete this one.
     const bool other =
@@ -198,27 +211,53 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
         return;
     }
     if (snapshot_in_.size() < answer.total) return;  // The next chunk is asked for by housekeeping.
-    auto document = decode_document(snapshot_in_);
-    snapshot_in_.clear();
-    if (!document) {
+    auto snapshot = decode_snapshot(answer.position, snapshot_in_);
+    if (!snapshot) {
         start_over(follow_retry);
         return;
     }
-    const auto shared = shared_with(answer.position);
+    install(std::move(*snapshot), std::exchange(snapshot_in_, {}));
+}
+
+/// Puts the master's log in the place of the own one. What is not known to be in it is saved.
+void Node::install(Snapshot snapshot, std::string body) {
+    const auto shared = shared_with(snapshot);
     const Document mine = log_.document();
     auto saved = log_.truncate(shared.value_or(log_.base().revision.seq));
     SavedEdits edits;
-    if (!saved.empty()) {
+    if (!shared && log_.base().revision.seq != 0) {
+        edits = summarize_alien(snapshot, mine, saved);
+    } else if (!saved.empty()) {
         edits = summarize(log_.last(), shared.has_value(), log_.document(), mine, saved);
-        keep_divergence(edits);
     }
+    if (!edits.id.empty()) keep_divergence(edits);
     withdraw_durable(0, Position{});
-    log_.install(answer.position, *document);
-    const std::uint64_t op = store_op(answer.position);
-    emit(effect::Install{op, answer.position, std::move(*document), std::move(saved),
-                         std::move(edits)});
+    const Position position = snapshot.position;
+    log_.install(std::move(snapshot));
+    const std::uint64_t op = store_op(position);
+    emit(effect::Install{op, position, std::move(body), std::move(saved), std::move(edits)});
+    if (drift_ == Drift::found) drift_ = Drift::fetched;
     following_ = Following::following;
     next_report_ = now_;
+}
+
+/// Of a log whose base is not known to be in the master's history: edits before that base, too, may
+/// be in no other log, and nobody can name them any more. Whatever differs is kept, under the ids
+/// that the master does not know.
+SavedEdits Node::summarize_alien(const Snapshot& theirs, const Document& mine,
+                                 const std::vector<Logged>& saved) const {
+    auto edits = summarize(log_.last(), false, theirs.document, mine, saved);
+    if (saved.empty() && edits.keys.empty()) return {};
+    std::set<std::string_view> known;
+    for (const auto& operation : theirs.operations) known.insert(operation.id);
+    SavedOp before;
+    for (const auto& operation : log_.operations()) {
+        if (known.contains(operation.id)) continue;
+        before.op_id += (before.op_id.empty() ? "" : "\n") + operation.id;
+    }
+    for (const auto& key : edits.keys) before.keys.push_back(key.key);
+    if (!before.op_id.empty()) edits.ops.insert(edits.ops.begin(), std::move(before));
+    return edits;
 }
 
 void Node::report() {
@@ -236,6 +275,7 @@ void Node::report() {
     told.timers = {settings_.check_interval.count(), settings_.connect_timeout.count(),
                    settings_.request_timeout.count(), silence_limit().count()};
     told.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(watch_.rtt()).count();
+    told.drifted = drift_ != Drift::none;
     follow_ask_ = ask_peer(told);
 }
 
@@ -245,11 +285,18 @@ void Node::on_reply(const wire::ReportReply& answer) {
         start_over(follow_retry);
         return;
     }
-    if (answer.in_sync && !in_sync_with_master_) {
+    told_committed_ = answer.committed;
+    if (drift_ == Drift::found) {
+        // Told, so that nobody counts on this instance meanwhile.
+        begin_snapshot();
+        return;
+    }
+    const bool in_sync = answer.in_sync && drift_ == Drift::none;
+    if (in_sync && !in_sync_with_master_) {
         note("in sync with " + peer_name() + " at revision " + to_string(durable_.revision));
     }
-    in_sync_with_master_ = answer.in_sync;
-    was_in_sync_ = was_in_sync_ || answer.in_sync;
+    in_sync_with_master_ = in_sync;
+    was_in_sync_ = was_in_sync_ || in_sync;
     heard_of(answer.last);
 }
 
@@ -278,16 +325,23 @@ void Node::on_published(const wire::Beacon& beacon) {
     // Made by the master's main loop: a sign of life, also when its answers come too late.
     if (beacon.last.revision >= log_.last().revision) watch_.lived(now_);
     heard_of(beacon.last);
-    if (beacon.last == log_.last() && beacon.digest != log_.digest()) {
-        alert("drift", true,
-              "the configuration differs from that of " + peer_name() +
-                  " at the same revision; it is fetched anew");
-        begin_snapshot();
-        follow_ask_.reset();
-        in_sync_with_master_ = false;
-    } else if (beacon.last == log_.last()) {
+    if (beacon.last != log_.last()) return;
+    if (beacon.digest == log_.digest()) {
+        if (std::exchange(drift_, Drift::none) != Drift::none) {
+            note("the configuration is that of " + peer_name() + " again");
+            next_report_ = now_;
+        }
         clear_alert("drift");
+        return;
     }
+    alert("drift", true,
+          "the configuration differs from that of " + peer_name() +
+              " at the same revision; it is fetched anew, and this instance does not take over "
+              "until then");
+    drift_ = Drift::found;
+    in_sync_with_master_ = false;
+    invited_until_.reset();
+    next_report_ = now_;
 }
 
 /// The master's log reaches at least this far. The same number with another hash is a fork.

@@ -1,4 +1,4 @@
-#include <umbra/core/bytes.hpp>
+#include "document_bytes.hpp"
 #include <umbra/core/log.hpp>
 
 #include <algorithm>
@@ -8,13 +8,40 @@
 namespace umbra::core {
 
 template <class A>
-void visit(A& a, Change& c) {
-    a(c.key)(c.literal);
-}
-template <class A>
 void visit(A& a, Entry& e) {
     a(e.revision)(e.previous)(e.op_id)(e.author)(e.message)(e.time_ms)(e.changes);
 }
+
+namespace {
+
+bool ends_epoch(const Position& position, const Position& next) {
+    return position.revision.epoch != next.revision.epoch;
+}
+
+/// Keeps the newest, in their order.
+void add_mark(std::vector<Position>& marks, const Position& position) {
+    if (position.revision.seq == 0) return;
+    if (marks.size() == Snapshot::marks_max) marks.erase(marks.begin());
+    marks.push_back(position);
+}
+
+/// @param operations  Oldest first.
+std::vector<Operation> until(std::vector<Operation> operations, std::uint64_t seq) {
+    std::erase_if(operations, [&](const Operation& one) { return one.revision.seq > seq; });
+    return operations;
+}
+
+/// What a snapshot has room for.
+std::vector<Operation> newest(std::vector<Operation> operations) {
+    std::erase_if(operations, [](const Operation& operation) {
+        return operation.id.size() > Snapshot::operation_bytes_max;
+    });
+    const auto spare = operations.size() - std::min(operations.size(), Snapshot::operations_max);
+    operations.erase(operations.begin(), operations.begin() + static_cast<std::ptrdiff_t>(spare));
+    return operations;
+}
+
+}  // namespace
 
 std::string encode(const Entry& entry) { return Writer{}(entry).take(); }
 
@@ -28,24 +55,15 @@ std::optional<Entry> decode_entry(std::string_view body) {
 }
 
 std::string encode(const Document& document) {
-    std::vector<Change> list;
-    list.reserve(document.size());
-    for (const auto& [key, literal] : document) list.push_back({key, literal});
-    return Writer{}(list).take();
+    Writer writer;
+    put(writer, document);
+    return writer.take();
 }
 
 std::optional<Document> decode_document(std::string_view body) {
-    std::vector<Change> list;
-    Reader reader{body};
-    reader(list);
-    if (!reader.finished()) return std::nullopt;
     Document document;
-    for (auto& change : list) {
-        // Sorted and without repetition, as `encode` writes it: one document has one encoding.
-        const bool follows = document.empty() || document.rbegin()->first < change.key;
-        if (!change.literal || !follows) return std::nullopt;
-        document.emplace_hint(document.end(), std::move(change.key), std::move(*change.literal));
-    }
+    Reader reader{body};
+    if (!get(reader, document) || !reader.finished()) return std::nullopt;
     return document;
 }
 
@@ -75,7 +93,13 @@ std::optional<Document> Log::document_at(std::uint64_t seq) const {
 std::optional<Revision> Log::find_op(const std::string& op_id) const {
     const auto found = ops_.find(op_id);
     if (found == ops_.end()) return std::nullopt;
-    return at(found->second)->position.revision;
+    return found->second;
+}
+
+bool Log::contains(const Position& position) const {
+    if (position.revision.seq == 0) return position == Position{};
+    if (position_at(position.revision.seq) == position) return true;
+    return std::find(marks_.begin(), marks_.end(), position) != marks_.end();
 }
 
 std::vector<Position> Log::boundaries() const {
@@ -100,7 +124,7 @@ void Log::add(Position position, std::string body, const Entry& entry) {
     core::apply(document_, entry.changes);
     for (std::size_t at = 0; at < entry.op_id.size();) {
         const auto end = std::min(entry.op_id.find('\n', at), entry.op_id.size());
-        ops_.emplace(entry.op_id.substr(at, end - at), position.revision.seq);
+        if (end != at) ops_.emplace(entry.op_id.substr(at, end - at), position.revision);
         at = end + 1;
     }
     entries_.push_back({position, std::move(body)});
@@ -134,17 +158,60 @@ std::vector<Logged> Log::truncate(std::uint64_t seq) {
     document_ = *document_at(seq);
     entries_.erase(entries_.begin() + keep, entries_.end());
     for (auto it = ops_.begin(); it != ops_.end();) {
-        it = it->second > seq ? ops_.erase(it) : std::next(it);
+        it = it->second.seq > seq ? ops_.erase(it) : std::next(it);
     }
     return cut;
 }
 
-void Log::install(const Position& position, Document document) {
-    base_ = position;
-    base_document_ = document;
-    document_ = std::move(document);
+void Log::install(Snapshot snapshot) {
+    base_ = snapshot.position;
+    base_document_ = snapshot.document;
+    document_ = std::move(snapshot.document);
+    marks_ = std::move(snapshot.marks);
     entries_.clear();
     ops_.clear();
+    for (auto& operation : snapshot.operations) {
+        ops_.emplace(std::move(operation.id), operation.revision);
+    }
+}
+
+void Log::compact(std::uint64_t seq, const Position& mark) {
+    assert(seq >= base_.revision.seq && seq <= last().revision.seq);
+    const auto count = static_cast<std::ptrdiff_t>(seq - base_.revision.seq);
+    for (auto it = entries_.begin(); it != entries_.begin() + count; ++it) {
+        const auto& [position, body] = *it;
+        if (ends_epoch(base_, position) || base_ == mark) add_mark(marks_, base_);
+        core::apply(base_document_, decode_entry(body)->changes);
+        base_ = position;
+    }
+    entries_.erase(entries_.begin(), entries_.begin() + count);
+    // Of the edits before the base only the newest are remembered.
+    const auto known = until(operations(), base_.revision.seq);
+    const auto spare = known.size() - std::min(known.size(), Snapshot::operations_max);
+    for (std::size_t i = 0; i < spare; ++i) ops_.erase(known[i].id);
+}
+
+std::vector<Operation> Log::operations() const {
+    std::vector<Operation> list;
+    list.reserve(ops_.size());
+    for (const auto& [id, revision] : ops_) list.push_back({id, revision});
+    std::sort(list.begin(), list.end(), is_older);
+    return list;
+}
+
+std::string Log::snapshot_at(std::uint64_t seq) const {
+    assert(seq >= base_.revision.seq && seq <= last().revision.seq);
+    auto marks = marks_;
+    Position before = base_;
+    for (const auto& [position, body] : entries_) {
+        if (position.revision.seq > seq) break;
+        if (ends_epoch(before, position)) add_mark(marks, before);
+        before = position;
+    }
+    const auto operations_until = newest(until(operations(), seq));
+    if (seq == base_.revision.seq) return encode_snapshot(base_document_, operations_until, marks);
+    if (seq == last().revision.seq) return encode_snapshot(document_, operations_until, marks);
+    return encode_snapshot(*document_at(seq), operations_until, marks);
 }
 
 }  // namespace umbra::core

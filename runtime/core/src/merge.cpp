@@ -186,8 +186,8 @@ SavedEdits summarize(const Position& fork, bool fork_known, const Document& base
     SavedEdits edits;
     edits.fork = fork;
     edits.fork_known = fork_known;
-    edits.last = entries.back().position;
-    edits.id = to_string(entries.front().position.revision) + "-";
+    edits.last = entries.empty() ? fork : entries.back().position;
+    edits.id = to_string(entries.empty() ? fork.revision : entries.front().position.revision) + "-";
     for (std::size_t i = 0; i < 4; ++i) {
         constexpr std::string_view digits = "0123456789abcdef";
         const auto byte = std::to_integer<unsigned>(edits.last.hash[i]);

@@ -73,6 +73,7 @@ void Node::housekeeping() {
         consider_takeover();
     }
     show_divergences();
+    compact_log();
     refresh_pong();
 }
 
@@ -193,6 +194,7 @@ void Node::on(const fact::Stored& fact) {
         storing_.pop_front();
         any = true;
     }
+    if (compacting_ && *compacting_ <= fact.op) compacting_.reset();
     if (any) emit(effect::ApplyDocument{});
 }
 

@@ -19,6 +19,16 @@ constexpr Duration lost_floor{1s};
 /// How long an edit may wait for the shadow before the push counts as failed.
 constexpr Duration push_patience{500ms};
 
+std::size_t longest_line(std::string_view text) {
+    std::size_t longest = 0;
+    for (std::size_t at = 0; at <= text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        longest = std::max(longest, end - at);
+        at = end + 1;
+    }
+    return longest;
+}
+
 }  // namespace
 
 Duration Node::lost_after() const {
@@ -90,6 +100,10 @@ std::optional<std::string> Node::size_obstacle(const Entry& edit) {
         return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
                std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
     }
+    if (longest_line(edit.op_id) > Snapshot::operation_bytes_max) {
+        return "an operation id may have at most " + std::to_string(Snapshot::operation_bytes_max) +
+               " bytes";
+    }
     return std::nullopt;
 }
 
@@ -101,10 +115,15 @@ void Node::await_commit(RequestId request, Revision revision, bool repeated) {
 }
 
 void Node::append_edit(const fact::EditRequested& request) {
-    const Logged& logged = log_.append(serving_, request.edit);
-    await_commit(request.request, logged.position.revision, false);
+    await_commit(request.request, append(request.edit), false);
+}
+
+/// To the log, the disk and the shadow.
+Revision Node::append(Entry entry) {
+    const Logged& logged = log_.append(serving_, std::move(entry));
     emit(effect::Append{store_op(logged.position), {logged}});
     emit(effect::Publish{wire::encode(wire::Update{serving_, {logged.body}})});
+    return logged.position.revision;
 }
 
 /// Nodes on which an edit must be durable. What was asked but not confirmed counts as it would hurt
@@ -194,9 +213,10 @@ void Node::manage_in_sync() {
     if (serving_ == 0 || in_sync_ask_ || now_ < next_in_sync_) return;
     const bool caught_up =
         session_ && session_alive() && session_->acked == log_.last() && durable_ == log_.last();
-    if (caught_up && !surely_in_sync(session_->member)) {
+    const bool drifted = session_ && session_->drifted;
+    if (caught_up && !drifted && !surely_in_sync(session_->member)) {
         ask_in_sync({self(), session_->member});
-    } else if (must_drop_absent()) {
+    } else if (must_drop_absent() || (drifted && in_sync_.contains(session_->member))) {
         ask_in_sync({self()});
     }
 }
@@ -236,7 +256,7 @@ void Node::confirm_in_sync(const std::set<Member>& members) {
         trouble_ = true;
         alert("shadow-away", true,
               "edits are durable on " + settings_.node + " only, because " + peer_name() +
-                  " is away");
+                  (session_ && session_->drifted ? " has another configuration" : " is away"));
         note(peer_name() + " left the in-sync set: edits go on without it");
     } else if (members.size() > 1) {
         clear_alert("shadow-away");
@@ -293,11 +313,11 @@ wire::HelloReply Node::answer(const wire::Hello& hello) {
                        "handshake",
                        hello.plugins,
                        hello.timers,
-                       log_.base(),
+                       Position{},
                        now_,
                        0,
+                       false,
                        false};
-    session_->acked = Position{};
     peer_node_ = hello.node;
     peer_version_ = hello.version;
     peer_plugins_ = hello.plugins;
@@ -343,20 +363,17 @@ wire::FetchReply Node::answer(const wire::Fetch& fetch) const {
     return r;
 }
 
-wire::SnapshotReply Node::answer(const wire::FetchSnapshot& fetch) {
-    if (role() != Role::master || serving_ == 0) return {};
-    if (fetch.offset == 0) {
-        snapshot_position_ = log_.last();
-        snapshot_bytes_ = encode(log_.document());
+/// The shadow found that its configuration is not this one, or that it is again.
+void Node::show_drift(bool drifted) {
+    session_->drifted = drifted;
+    if (drifted) {
+        alert("drift", true,
+              "the configuration of " + session_->member.node +
+                  " differs from this one at the same revision; it fetches it anew and cannot "
+                  "take over until then");
+    } else {
+        clear_alert("drift");
     }
-    wire::SnapshotReply r;
-    r.position = snapshot_position_;
-    r.total = snapshot_bytes_.size();
-    if (fetch.offset < snapshot_bytes_.size()) {
-        r.chunk = snapshot_bytes_.substr(fetch.offset, wire::snapshot_chunk_bytes);
-    }
-    if (fetch.offset + r.chunk.size() >= r.total) snapshot_bytes_.clear();
-    return r;
 }
 
 wire::ReportReply Node::answer(const wire::Report& told) {
@@ -376,7 +393,9 @@ wire::ReportReply Node::answer(const wire::Report& told) {
     session_->timers = told.timers;
     session_->rtt_us = told.rtt_us;
     session_->can_serve = told.can_serve;
-    r.in_sync = surely_in_sync(session_->member);
+    show_drift(told.drifted);
+    r.in_sync = surely_in_sync(session_->member) && !told.drifted;
+    r.committed = committed();
     return r;
 }
 

@@ -212,6 +212,8 @@ void Node::become_master(const Grant& grant) {
     session_.reset();
     start_over(Duration{});
     in_sync_with_master_ = was_in_sync_ = false;
+    drift_ = Drift::none;
+    clear_alert("drift");
     invited_until_.reset();
     peer_idle_since_.reset();
     standing_.clear();
@@ -341,7 +343,7 @@ void Node::step_down(Epoch epoch, const std::string& why, Duration grace) {
     in_sync_with_master_ = was_in_sync_ = false;
     next_claim_ = now_ + claim_retry;
     for (const char* id : {"shadow-away", "push-failed", "push-recovered", "tunnels-down",
-                           "no-gateway", "shadow-declined"}) {
+                           "no-gateway", "shadow-declined", "drift"}) {
         clear_alert(id);
     }
     explain(effect::Explain::Kind::changed, "shadow: " + why);

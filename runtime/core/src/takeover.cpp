@@ -23,6 +23,11 @@ void Node::consider_takeover() {
     const auto silent = watch_.silent_for(now_);
     if (!silent) clear_alert("not-eligible");
     if (paused() || persistent_.yielded || !silent || *silent < silence_limit()) return;
+    if (drift_ != Drift::none) {
+        standing_ = drift_obstacle();
+        alert("not-eligible", true, standing_);
+        return;
+    }
     if (!was_in_sync_) {
         standing_ =
             "not taking over: there is no gateway that can arbitrate, and this instance was "
@@ -65,6 +70,11 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
     }
     // Whoever answers and does not serve is not fought over: damping has no part in it.
     const bool idle = peer_idle_since_ && now_ - *peer_idle_since_ >= settings_.takeover_delay;
+    if (drift_ != Drift::none) {
+        standing_ = drift_obstacle();
+        if (idle || (silent && *silent >= silence_limit())) alert("not-eligible", true, standing_);
+        return;
+    }
     if (!counts_as_in_sync(view) || view.holder.empty()) {
         // A register that lost its record does not know which of its nodes has every edit.
         standing_ = view.holder.empty() && view.epoch != 0
@@ -89,6 +99,11 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
         claim(next, view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
               peer_name() + " answers, but did not serve for " + ms(settings_.takeover_delay));
     }
+}
+
+std::string Node::drift_obstacle() const {
+    return "not taking over: the configuration here differed from that of " + peer_name() +
+           " at the same revision; an operator can force it";
 }
 
 void Node::note_idle_peer() {
@@ -117,6 +132,9 @@ wire::TakeOverReply Node::answer(const wire::TakeOver& ask) {
     }
     if (following_ != Following::following || durable_ != ask.last || log_.last() != ask.last) {
         return {false, settings_.node + " is not in sync"};
+    }
+    if (drift_ != Drift::none) {
+        return {false, settings_.node + " has another configuration at the same revision"};
     }
     if (!tunnels_.empty() && !any_tunnel(TunnelState::standby)) {
         return {false, settings_.node + " has no tunnel standing by"};

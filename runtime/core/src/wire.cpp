@@ -64,10 +64,11 @@ void visit(A& a, SnapshotReply& m) {
 template <class A>
 void visit(A& a, Report& m) {
     a(m.node)(m.incarnation)(m.epoch)(m.durable)(m.state)(m.can_serve)(m.timers)(m.rtt_us);
+    a(m.drifted);
 }
 template <class A>
 void visit(A& a, ReportReply& m) {
-    a(m.known)(m.in_sync)(m.epoch)(m.last);
+    a(m.known)(m.in_sync)(m.epoch)(m.last)(m.committed);
 }
 template <class A>
 void visit(A& a, TakeOver& m) {

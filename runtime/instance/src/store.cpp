@@ -53,9 +53,9 @@ Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
             handle_->read_snapshot(host::Deadline::after(storage_open_limit), std::move(done));
         });
         if (!snapshot.ok()) return snapshot.error();
-        auto document = core::decode_document(snapshot->body);
-        if (!document) return damaged("the snapshot cannot be read");
-        log.install(to_position(snapshot->position), std::move(*document));
+        auto content = core::decode_snapshot(to_position(snapshot->position), snapshot->body);
+        if (!content) return damaged("the snapshot cannot be read");
+        log.install(std::move(*content));
     }
     while (log.last().revision.seq < opened->last.seq) {
         const auto entries = await<std::vector<LogEntry>>(loop, [&](auto done) {
@@ -152,15 +152,22 @@ void Store::carry_out(const core::effect::Truncate& effect) {
 
 void Store::carry_out(const core::effect::Install& effect) {
     if (!save_divergence(effect.edits, effect.saved)) return;
-    LogEntry snapshot{to_log_position(effect.position), core::encode(effect.document)};
+    LogEntry snapshot{to_log_position(effect.position), effect.snapshot};
     add({effect.op, {}, [this, snapshot = std::move(snapshot)](host::Callback<Done> done) {
              handle_->install(snapshot, host::Deadline::none(), std::move(done));
          }});
 }
 
+void Store::carry_out(const core::effect::Compact& effect) {
+    LogEntry snapshot{to_log_position(effect.position), effect.snapshot};
+    add({effect.op, {}, [this, snapshot = std::move(snapshot)](host::Callback<Done> done) {
+             handle_->compact(snapshot, host::Deadline::none(), std::move(done));
+         }});
+}
+
 /// Durable before anything is cut. Rare, so it may hold the loop for the time of an fsync.
 bool Store::save_divergence(const core::SavedEdits& edits, const std::vector<core::Logged>& saved) {
-    if (saved.empty()) return true;
+    if (edits.id.empty()) return true;
     const auto made = divergences_.save(edits, saved);
     if (!made.ok()) failed_(made.error());
     return made.ok();

@@ -49,6 +49,7 @@ public:
     void carry_out(const core::effect::Append& effect);
     void carry_out(const core::effect::Truncate& effect);
     void carry_out(const core::effect::Install& effect);
+    void carry_out(const core::effect::Compact& effect);
     void carry_out(const core::effect::SettleDivergence& effect);
 
     void stop(Duration limit, std::function<void()> done);

@@ -24,6 +24,15 @@ inline Entry edit_of(const std::string& key, const std::string& literal,
     return entry;
 }
 
+/// A log with that many more entries of one epoch; each sets a key of its own.
+inline Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
+    for (int i = 0; i < entries; ++i) {
+        const auto n = std::to_string(log.last().revision.seq + 1);
+        log.append(epoch, edit_of("k" + n, n, "op" + n));
+    }
+    return log;
+}
+
 template <class T>
 std::vector<T> all(const Effects& effects) {
     std::vector<T> found;
@@ -44,9 +53,8 @@ std::ptrdiff_t place(const Effects& effects) {
 class Bench {
 public:
     explicit Bench(const std::string& name, Role role, Persistent first = {},
-                   Log log = Log{&simulation::quick_hash})
+                   Log log = Log{&simulation::quick_hash}, Settings settings = {})
         : node_([&] {
-              Settings settings;
               settings.node = name;
               settings.incarnation = name + "-disk";
               settings.version = "1";
@@ -68,6 +76,8 @@ public:
                 done = fact::Stored{cut->op};
             } else if (const auto* install = std::get_if<effect::Install>(&effects[i])) {
                 done = fact::Stored{install->op};
+            } else if (const auto* compact = std::get_if<effect::Compact>(&effects[i])) {
+                done = fact::Stored{compact->op};
             } else {
                 continue;
             }
@@ -163,8 +173,9 @@ inline wire::Pong master_pong(Epoch epoch, const Position& last = {}) {
 }
 
 /// Shadow `beta` of the master `alpha`, following epoch 1, in sync, standing by.
-inline Bench shadow_in_sync(const Log& log = Log{&simulation::quick_hash}) {
-    Bench shadow("beta", Role::shadow, {}, log);
+inline Bench shadow_in_sync(const Log& log = Log{&simulation::quick_hash},
+                            const Settings& settings = {}) {
+    Bench shadow("beta", Role::shadow, {}, log, settings);
     shadow.start_with_gateway(Bench::view_of(1, "alpha", true, {alpha, beta}));
     auto effects = shadow.pong(master_pong(1, log.last()));
     wire::HelloReply hello;
@@ -179,8 +190,9 @@ inline Bench shadow_in_sync(const Log& log = Log{&simulation::quick_hash}) {
 }
 
 /// Master `alpha` of epoch 1 with `beta` in its in-sync set; it says hello and reports.
-inline Bench master_with_shadow(std::vector<Member> in_sync = {alpha, beta}) {
-    Bench master("alpha", Role::master);
+inline Bench master_with_shadow(std::vector<Member> in_sync = {alpha, beta},
+                                const Settings& settings = {}) {
+    Bench master("alpha", Role::master, {}, Log{&simulation::quick_hash}, settings);
     const auto effects = master.start_with_gateway(Bench::view_of(0, "", false, {}));
     master.grant(all<effect::Claim>(effects).at(0), std::move(in_sync));
     master.tell(fact::TunnelChanged{"main", TunnelState::active});

@@ -6,14 +6,6 @@
 namespace umbra::core {
 namespace {
 
-Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
-    for (int i = 0; i < entries; ++i) {
-        const auto n = std::to_string(log.last().revision.seq + 1);
-        log.append(epoch, edit_of("k" + n, n, "op" + n));
-    }
-    return log;
-}
-
 TEST(LogTest, EachEntryNamesTheHashOfTheOneBefore) {
     const Log log = log_of(3);
     Hash previous{};
@@ -79,7 +71,7 @@ TEST(LogTest, TheDocumentOfEveryRevisionCanBeSeen) {
 TEST(LogTest, ASnapshotIsANewBase) {
     Log log = log_of(2);
     const Position at{{3, 40}, simulation::quick_hash("x")};
-    log.install(at, {{"a", "1"}});
+    log.install({at, {{"a", "1"}}});
     EXPECT_EQ(log.last(), at);
     EXPECT_EQ(log.document(), (Document{{"a", "1"}}));
     EXPECT_FALSE(log.position_at(39));

@@ -16,14 +16,6 @@ T only(const std::vector<T>& list) {
 Effects edit(Bench& bench, const std::string& op, RequestId request = 7) {
     return bench.tell(fact::EditRequested{request, edit_of(op, "1", op), {}});
 }
-/// A log as `alpha` would have it.
-Log log_of(int entries, Epoch epoch = 1, Log log = Log{&simulation::quick_hash}) {
-    for (int i = 0; i < entries; ++i) {
-        const auto n = std::to_string(epoch) + "-" + std::to_string(i);
-        log.append(epoch, edit_of("k" + n, "1", "op" + n));
-    }
-    return log;
-}
 std::vector<std::string> bodies_of(const Log& log, std::uint64_t from, std::size_t most = 1000) {
     std::vector<std::string> bodies;
     for (auto seq = from; log.at(seq) != nullptr && bodies.size() < most; ++seq) {
@@ -281,7 +273,7 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 0u);
-    const auto bytes = encode(master.document());
+    const auto bytes = master.snapshot_at(master.last().revision.seq);
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     EXPECT_EQ(asked<wire::FetchSnapshot>(effects)->offset, 9u);
@@ -289,7 +281,8 @@ TEST(NodeReplication, ASnapshotReplacesTheLogAndSavesWhatWasThere) {
         shadow.answer(effects, wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(9)});
     const auto install = only(all<effect::Install>(effects));
     EXPECT_EQ(install.saved.size(), 2u);
-    EXPECT_EQ(install.document, master.document());
+    EXPECT_EQ(install.snapshot, bytes);
+    EXPECT_EQ(shadow.node().log().document(), master.document());
     EXPECT_EQ(shadow.node().log().last(), master.last());
 }
 
@@ -309,7 +302,7 @@ TEST(NodeReplication, ChunksOfTwoSnapshotsDoNotMakeOne) {
     const Log master = log_of(4, 2);
     auto [shadow, effects] = rejoin(log_of(2), master, 0);
     effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
-    const auto bytes = encode(master.document());
+    const auto bytes = master.snapshot_at(master.last().revision.seq);
     effects = shadow.answer(effects,
                             wire::SnapshotReply{master.last(), bytes.size(), bytes.substr(0, 9)});
     effects = shadow.answer(
@@ -323,6 +316,9 @@ TEST(NodeReplication, AnotherDocumentAtTheSameRevisionIsDriftAndFetchedAnew) {
     auto effects = shadow.tell(fact::PeerPublished{
         wire::encode(wire::Beacon{1, Position{}, simulation::quick_hash("other")})});
     EXPECT_EQ(all<effect::RaiseAlert>(effects).at(0).id, "drift");
+    for (int i = 0; i < 20 && !asked<wire::Report>(effects); ++i) effects = shadow.wait(25ms);
+    EXPECT_TRUE(asked<wire::Report>(effects)->drifted) << "the master has to know first";
+    effects = shadow.answer(effects, wire::ReportReply{true, false, 1, {}});
     EXPECT_TRUE(asked<wire::FetchSnapshot>(effects));
 }
 

@@ -16,6 +16,7 @@ constexpr unsigned scripts_of_one_pair = 50;
 /// How often something happened; a campaign in which nothing does says nothing.
 struct Seen {
     unsigned apart = 0, merged = 0, conflicts = 0, restricted = 0, kept = 0, by_hand = 0;
+    unsigned compactions = 0, snapshots = 0, outrun = 0, checked = 0;
 
     void count(const TwoNodes::Kept& one) {
         for (const Fate fate : one.fates) {
@@ -30,8 +31,13 @@ struct Seen {
 /// One pair through a row of scripts.
 class Story {
 public:
-    Story(unsigned seed, Seen& seen) : random_(seed), seen_(seen) { EXPECT_TRUE(pair_.settle()); }
+    Story(unsigned seed, Seen& seen, CompactionPolicy compaction)
+        : random_(seed), seen_(seen), pair_(compaction) {
+        EXPECT_TRUE(pair_.settle());
+    }
     ~Story() {
+        seen_.compactions += pair_.compactions();
+        seen_.snapshots += pair_.snapshots();
         for (std::size_t i = 0; i < 2; ++i) {
             for (const auto& [id, one] : pair_.kept(i)) seen_.count(one);
         }
@@ -65,14 +71,18 @@ public:
             return false;
         }
         const bool good = is_equal() && nothing_lost() && all_listed();
-        if (!good || (apart && quiet && !repeated_ && !is_merged(before))) return false;
+        seen_.outrun += apart && !before.base ? 1 : 0;
+        const bool plain = apart && quiet && !repeated_ && before.base;
+        seen_.checked += plain ? 1 : 0;
+        if (!good || (plain && !is_merged(before))) return false;
         return !chance(1, 4) || decide();
     }
 
 private:
-    /// What the two had when they met again.
+    /// What the two had when they met again; no base when one of them has compacted it.
     struct Sides {
-        Document base, winner, loser;
+        std::optional<Document> base;
+        Document winner, loser;
     };
 
     unsigned pick(unsigned below) {
@@ -140,13 +150,9 @@ private:
         const std::size_t winner = pair_.node(0).serving() > pair_.node(1).serving() ? 0 : 1;
         const Log& won = pair_.node(winner).log();
         const Log& lost = pair_.node(1 - winner).log();
-        std::uint64_t shared = 0;
-        while (lost.at(shared + 1) != nullptr && won.at(shared + 1) != nullptr &&
-               *lost.at(shared + 1) == *won.at(shared + 1)) {
-            ++shared;
-        }
-        const auto base = won.document_at(shared);
-        return {base ? *base : Document{}, won.document(), lost.document()};
+        auto shared = std::min(won.last().revision.seq, lost.last().revision.seq);
+        while (shared > 0 && won.position_at(shared) != lost.position_at(shared)) --shared;
+        return {won.document_at(shared), won.document(), lost.document()};
     }
 
     bool is_equal() {
@@ -220,19 +226,19 @@ private:
             const std::string key = "k" + std::to_string(i);
             const auto& loser = at(then.loser, key);
             const auto& winner = at(then.winner, key);
-            const auto& wanted = winner == at(then.base, key) ? loser : winner;
+            const auto& wanted = winner == at(*then.base, key) ? loser : winner;
             EXPECT_EQ(at(now, key), wanted) << key;
         }
         for (unsigned i = 0; i < 3; ++i) {
             const std::string mapping = "tunnel.t.mapping.m" + std::to_string(i) + ".";
-            const bool was = then.base.contains(mapping + "internal");
+            const bool was = then.base->contains(mapping + "internal");
             const bool kept_by_both = then.loser.contains(mapping + "internal") &&
                                       then.winner.contains(mapping + "internal");
             if (was && !kept_by_both) {
                 EXPECT_EQ(at(now, mapping + "internal"), "") << mapping;
             }
             const bool off = at(then.loser, mapping + "active") == "false" &&
-                             at(then.base, mapping + "active") != "false";
+                             at(*then.base, mapping + "active") != "false";
             if (was && kept_by_both && off) {
                 EXPECT_EQ(at(now, mapping + "active"), "false");
             }
@@ -248,22 +254,51 @@ private:
     std::vector<std::pair<std::string, std::vector<Change>>> accepted_;
 };
 
-TEST(PartitionsTest, NoAcceptedEditIsLostAndBothSidesEndEqual) {
+Seen play(unsigned count, CompactionPolicy compaction) {
     Seen seen;
-    for (unsigned seed = 0; seed < scripts / scripts_of_one_pair; ++seed) {
-        Story story{seed, seen};
+    for (unsigned seed = 0; seed < count / scripts_of_one_pair; ++seed) {
+        Story story{seed, seen, compaction};
         for (unsigned i = 0; i < scripts_of_one_pair; ++i) {
-            ASSERT_TRUE(story.script()) << "seed " << seed << ", script " << i;
+            if (story.script()) continue;
+            ADD_FAILURE() << "seed " << seed << ", script " << i;
+            return seen;
         }
     }
+    std::printf("apart %u, merged %u, conflicts %u, restricted %u, kept %u, by hand %u, ",
+                seen.apart, seen.merged, seen.conflicts, seen.restricted, seen.kept, seen.by_hand);
+    std::printf("compactions %u, snapshots %u, outrun %u, checked %u\n", seen.compactions,
+                seen.snapshots, seen.outrun, seen.checked);
+    return seen;
+}
+
+TEST(PartitionsTest, NoAcceptedEditIsLostAndBothSidesEndEqual) {
+    const Seen seen = play(scripts, {});
     EXPECT_GT(seen.apart, scripts / 2);
     EXPECT_GT(seen.merged, scripts / 4);
     EXPECT_GT(seen.conflicts, scripts / 20);
     EXPECT_GT(seen.restricted, scripts / 100);
     EXPECT_GT(seen.kept, scripts / 100);
     EXPECT_GT(seen.by_hand, scripts / 100);
-    std::printf("apart %u, merged %u, conflicts %u, restricted %u, kept %u, by hand %u\n",
-                seen.apart, seen.merged, seen.conflicts, seen.restricted, seen.kept, seen.by_hand);
+}
+
+TEST(PartitionsTest, CompactionOfWhatBothHaveChangesNothing) {
+    const Seen plain = play(scripts / 4, {});
+    const Seen seen = play(scripts / 4, {4, 2, 16});
+    EXPECT_GT(seen.compactions, scripts / 4);
+    EXPECT_EQ(seen.snapshots, 0u);
+    EXPECT_EQ(seen.merged, plain.merged);
+    EXPECT_EQ(seen.conflicts, plain.conflicts);
+}
+
+/// Each side compacts what it does alone at once, so that forks are outrun and snapshots are sent.
+TEST(PartitionsTest, NoAcceptedEditIsLostThoughNothingIsKept) {
+    const Seen seen = play(scripts, {0, 1, 0});
+    EXPECT_GT(seen.compactions, scripts);
+    EXPECT_GT(seen.snapshots, scripts / 20);
+    EXPECT_GT(seen.outrun, scripts / 20);
+    EXPECT_GT(seen.checked, scripts / 4);
+    EXPECT_GT(seen.merged, scripts / 4);
+    EXPECT_GT(seen.by_hand, scripts / 100);
 }
 
 }  // namespace

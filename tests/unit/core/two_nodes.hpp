@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,8 @@ public:
     };
     static constexpr Duration round_length{std::chrono::milliseconds{100}};
 
-    TwoNodes() {
+    /// @param compaction  Of both.
+    explicit TwoNodes(CompactionPolicy compaction = {}) : compaction_(compaction) {
         for (std::size_t i = 0; i < 2; ++i) {
             Persistent first;
             first.role = i == 0 ? Role::master : Role::shadow;
@@ -44,6 +46,8 @@ public:
     [[nodiscard]] const std::set<std::string>& saved_ops() const { return saved_ops_; }
     /// The last reply to each request.
     [[nodiscard]] const std::map<RequestId, effect::Reply>& replies() const { return replies_; }
+    [[nodiscard]] unsigned compactions() const { return compactions_; }
+    [[nodiscard]] unsigned snapshots() const { return snapshots_; }
     [[nodiscard]] bool alerted(std::size_t i, const std::string& id) const {
         return sides_[i].alerts.contains(id);
     }
@@ -60,9 +64,10 @@ public:
     }
     void heal() { cut_ = false; }
     /// The process of this side ends and starts again.
-    void restart(std::size_t i) {
+    void restart(std::size_t i) { restart(i, node(i).log()); }
+    /// @param log  What it finds on its disk.
+    void restart(std::size_t i, Log log) {
         const Persistent persistent = node(i).persistent();
-        Log log = node(i).log();
         sides_[i].node.reset();
         sides_[i].alerts.clear();
         lose();
@@ -148,6 +153,7 @@ private:
         settings.node = i == 0 ? "alpha" : "beta";
         settings.incarnation = settings.node + "-disk";
         settings.version = "1";
+        settings.compaction = compaction_;
         return Node{settings, persistent, std::move(log), now_};
     }
     void start(std::size_t i) {
@@ -158,9 +164,13 @@ private:
         }
     }
     void save(std::size_t i, const std::vector<Logged>& saved, const SavedEdits& edits) {
-        if (saved.empty()) return;
+        if (edits.id.empty()) return;
         sides_[i].kept.insert_or_assign(edits.id, Kept{edits, {}, {}, true});
         for (const auto& logged : saved) saved_ops_.insert(decode_entry(logged.body)->op_id);
+        for (const auto& op : edits.ops) {
+            std::istringstream lines{op.op_id};
+            for (std::string id; std::getline(lines, id);) saved_ops_.insert(id);
+        }
     }
     /// What is under way is lost, and whoever waits for it hears so.
     void lose() {
@@ -211,8 +221,12 @@ private:
             save(i, truncate->saved, truncate->edits);
             store(i, truncate->op, facts);
         } else if (const auto* install = std::get_if<effect::Install>(&one)) {
+            ++snapshots_;
             save(i, install->saved, install->edits);
             store(i, install->op, facts);
+        } else if (const auto* compact = std::get_if<effect::Compact>(&one)) {
+            ++compactions_;
+            store(i, compact->op, facts);
         } else if (const auto* settle = std::get_if<effect::SettleDivergence>(&one)) {
             auto& kept_one = sides_[i].kept[settle->id];
             kept_one = {kept_one.edits, settle->fates, settle->revision, !settle->resolved};
@@ -235,6 +249,8 @@ private:
         }
     }
 
+    CompactionPolicy compaction_;
+    unsigned compactions_ = 0, snapshots_ = 0;
     std::array<Side, 2> sides_;
     std::deque<Message> link_;
     bool cut_ = false;

@@ -33,12 +33,21 @@ struct Truncate {
     std::vector<Logged> saved;
     SavedEdits edits{};  ///< What `saved` comes to.
 };
+/// Put a snapshot in the place of everything.
 struct Install {
     std::uint64_t op;
     Position position;
-    Document document;
+    std::string snapshot;  ///< As `encode(Snapshot)`.
     std::vector<Logged> saved;
-    SavedEdits edits{};  ///< As in `Truncate`; meaningless when nothing is saved.
+    /// As in `Truncate`; without id when nothing is to be saved. What was compacted before is in it
+    /// and not in `saved`.
+    SavedEdits edits{};
+};
+/// Put a snapshot in the place of the entries up to `position`; those after it stay.
+struct Compact {
+    std::uint64_t op;
+    Position position;
+    std::string snapshot;
 };
 /// Note durably beside what was saved what became of it.
 struct SettleDivergence {
@@ -126,11 +135,11 @@ struct Stop {};
 }  // namespace effect
 
 using Effect = std::variant<effect::Persist, effect::Append, effect::Truncate, effect::Install,
-                            effect::SettleDivergence, effect::SetPong, effect::Ping,
-                            effect::AskPeer, effect::AnswerPeer, effect::Publish, effect::Claim,
-                            effect::Activate, effect::Drain, effect::SetInSync, effect::Consent,
-                            effect::Reply, effect::RaiseAlert, effect::ClearAlert, effect::Explain,
-                            effect::ApplyDocument, effect::Stop>;
+                            effect::Compact, effect::SettleDivergence, effect::SetPong,
+                            effect::Ping, effect::AskPeer, effect::AnswerPeer, effect::Publish,
+                            effect::Claim, effect::Activate, effect::Drain, effect::SetInSync,
+                            effect::Consent, effect::Reply, effect::RaiseAlert, effect::ClearAlert,
+                            effect::Explain, effect::ApplyDocument, effect::Stop>;
 using Effects = std::vector<Effect>;
 
 }  // namespace umbra::core

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/core/document.hpp>
+#include <umbra/core/snapshot.hpp>
 #include <umbra/core/types.hpp>
 
 #include <cstdint>
@@ -43,7 +44,8 @@ struct Logged {
 };
 
 /// The replicated log in memory: a base (snapshot) and the entries after it, chained by hash, with
-/// the document they lead to.
+/// the document they lead to. What is before the base is known by the ids of its newest edits and
+/// by marks only.
 ///
 /// Thread-safety: none. Pure: durability is the shell's business, the order of its effects says
 /// when.
@@ -69,8 +71,15 @@ public:
     [[nodiscard]] std::optional<Position> position_at(std::uint64_t seq) const;
     /// Configuration as of `seq`; nothing when that is before the base or after the end.
     [[nodiscard]] std::optional<Document> document_at(std::uint64_t seq) const;
-    /// Revision of the edit with this id.
+    /// Whether `position` is in this history: the base, after it, or a mark before it. False does
+    /// not prove the contrary for what is before the base.
+    [[nodiscard]] bool contains(const Position& position) const;
+    /// Places before the base: the last one of each epoch, and those that were worth a mark.
+    [[nodiscard]] const std::vector<Position>& marks() const { return marks_; }
+    /// Revision of the edit with this id, one of the newest before the base included.
     [[nodiscard]] std::optional<Revision> find_op(const std::string& op_id) const;
+    /// All edits that `find_op` knows, oldest first.
+    [[nodiscard]] std::vector<Operation> operations() const;
     /// Last position of each epoch, newest first, at most `boundaries_max`, then the base.
     [[nodiscard]] std::vector<Position> boundaries() const;
     /// SHA-256 over the document: equal on both instances when they agree.
@@ -85,7 +94,12 @@ public:
     /// Cuts everything after `seq` and returns it. @pre `base().seq <= seq <= last().seq`
     std::vector<Logged> truncate(std::uint64_t seq);
     /// Starts over from a snapshot.
-    void install(const Position& position, Document document);
+    void install(Snapshot snapshot);
+    /// Forgets the entries up to `seq`, which becomes the base. @pre as `truncate`
+    /// @param mark  A place of that past to be recognised later; anything else is no harm.
+    void compact(std::uint64_t seq, const Position& mark = {});
+    /// Body of a snapshot up to `seq`. @pre as `truncate`
+    [[nodiscard]] std::string snapshot_at(std::uint64_t seq) const;
 
     bool operator==(const Log&) const = default;
 
@@ -98,7 +112,8 @@ private:
     Document base_document_;
     std::deque<Logged> entries_;
     Document document_;
-    std::map<std::string, std::uint64_t> ops_;
+    std::map<std::string, Revision> ops_;
+    std::vector<Position> marks_;
 };
 
 [[nodiscard]] std::string encode(const Document& document);

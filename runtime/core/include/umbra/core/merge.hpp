@@ -72,7 +72,8 @@ struct SavedEdits {
     bool operator==(const SavedEdits&) const = default;
 };
 
-/// @param entries  What is about to be cut, not empty. Its first revision and last hash are the id.
+/// @param entries  What is about to be cut. Its first revision and last hash are the id; those of
+///                 `fork`, when what was edited after it is compacted and no entry is left.
 [[nodiscard]] SavedEdits summarize(const Position& fork, bool fork_known, const Document& base,
                                    const Document& saved, const std::vector<Logged>& entries);
 

@@ -121,6 +121,7 @@ private:
         Instant heard{};
         std::int64_t rtt_us = 0;
         bool can_serve = false;
+        bool drifted = false;  ///< Its configuration is another one at the same revision.
         bool operator==(const Session&) const = default;
     };
     struct PendingEdit {
@@ -146,6 +147,17 @@ private:
         bool operator==(const Handover&) const = default;
     };
     enum class Following : std::uint8_t { idle, greeting, fetching, snapshotting, following };
+    /// The digest of the configuration against the master's.
+    enum class Drift : std::uint8_t {
+        none,
+        found,    ///< It differs: tell the master, then fetch everything anew.
+        fetched,  ///< The next beacon says whether that helped.
+    };
+    struct OfferKept {
+        std::uint64_t before = 0;  ///< The merge follows this entry.
+        Instant until{};
+        bool operator==(const OfferKept&) const = default;
+    };
     /// What the current step asks for; empty between steps, so it takes no part in comparisons.
     struct Outbox {
         Effects list;
@@ -202,6 +214,7 @@ private:
     void start_without_register();
     void keep_consenting(const RegisterView& view);
     void note_idle_peer();
+    [[nodiscard]] std::string drift_obstacle() const;
     [[nodiscard]] bool counts_as_in_sync(const RegisterView& view) const;
     [[nodiscard]] Epoch next_epoch(const RegisterView& view) const;
     void claim(Epoch epoch, ClaimReason reason, std::string why);
@@ -231,10 +244,10 @@ private:
     // --- replication on the master, publisher.cpp
     wire::HelloReply answer(const wire::Hello&);
     wire::FetchReply answer(const wire::Fetch&) const;
-    wire::SnapshotReply answer(const wire::FetchSnapshot&);
     wire::ReportReply answer(const wire::Report&);
     wire::TakeOverReply answer(const wire::TakeOver&);
     void append_edit(const fact::EditRequested& request);
+    Revision append(Entry entry);
     void await_commit(RequestId request, Revision revision, bool repeated);
     [[nodiscard]] std::optional<std::string> edit_obstacle() const;
     [[nodiscard]] static std::optional<std::string> size_obstacle(const Entry& edit);
@@ -252,6 +265,15 @@ private:
     [[nodiscard]] bool surely_in_sync(const Member& member) const;
     [[nodiscard]] bool must_drop_absent() const;
     [[nodiscard]] Duration lost_after() const;
+    void show_drift(bool drifted);
+
+    // --- old entries and snapshots, compaction.cpp
+    wire::SnapshotReply answer(const wire::FetchSnapshot&);
+    void compact_log();
+    void keep_for_offer(Revision merged);
+    [[nodiscard]] std::uint64_t committed() const;
+    [[nodiscard]] std::optional<std::uint64_t> unmerged_fork() const;
+    [[nodiscard]] std::optional<std::uint64_t> lagging_shadow() const;
 
     // --- edits of the losing side of a partition, divergence.cpp
     struct Merged {
@@ -296,7 +318,10 @@ private:
     bool take_bodies(const std::vector<std::string>& bodies);
     void cut_fork();
     void begin_snapshot();
-    [[nodiscard]] std::optional<std::uint64_t> shared_with(const Position& theirs) const;
+    void install(Snapshot snapshot, std::string body);
+    [[nodiscard]] SavedEdits summarize_alien(const Snapshot& theirs, const Document& mine,
+                                             const std::vector<Logged>& saved) const;
+    [[nodiscard]] std::optional<std::uint64_t> shared_with(const Snapshot& theirs) const;
     void start_over(Duration delay);
     [[nodiscard]] bool peer_is_master() const;
 
@@ -331,6 +356,7 @@ private:
     Position durable_;
     std::deque<StoreOp> storing_;
     std::uint64_t last_op_ = 0;
+    std::optional<std::uint64_t> compacting_;  ///< Number of the compaction that is on its way.
     Instant now_;
     Instant started_;
     AskId last_ask_ = 0;
@@ -382,6 +408,7 @@ private:
     Instant next_beacon_{};
     std::string snapshot_bytes_;
     Position snapshot_position_;
+    std::optional<OfferKept> offered_;
     bool trouble_ = false;
 
     Divergences divergences_;
@@ -399,6 +426,8 @@ private:
     std::string snapshot_in_;
     Position snapshot_in_position_;
     std::uint64_t snapshot_in_total_ = 0;
+    std::uint64_t told_committed_ = 0;  ///< What the master said that is safe.
+    Drift drift_ = Drift::none;
     bool in_sync_with_master_ = false;
     bool was_in_sync_ = false;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/core/compaction.hpp>
 #include <umbra/core/types.hpp>
 #include <umbra/core/wire.hpp>
 #include <umbra/sdk/time.hpp>
@@ -23,6 +24,10 @@ struct Settings {
     Duration takeover_delay{std::chrono::milliseconds{500}};
     /// Used instead of `takeover_delay` while no tunnel provider can arbitrate.
     Duration takeover_delay_unfenced{std::chrono::seconds{10}};
+
+    CompactionPolicy compaction{};
+    /// Of a snapshot, so much goes into one message.
+    std::size_t snapshot_chunk = wire::snapshot_chunk_bytes;
 
     bool operator==(const Settings&) const = default;
 };

@@ -14,7 +14,7 @@
 /// worked example; the transport carries each message as one frame.
 namespace umbra::core::wire {
 
-constexpr std::uint16_t protocol = 1;
+constexpr std::uint16_t protocol = 2;
 constexpr std::size_t message_bytes_max = 900'000;   ///< Below the transport's frame limit.
 constexpr std::size_t fetch_bytes_max = 256 * 1024;  ///< Entries in one answer (at least one).
 constexpr std::size_t snapshot_chunk_bytes = 256 * 1024;
@@ -86,12 +86,14 @@ struct Report {
     bool can_serve = false;  ///< At least one tunnel stands by.
     Timers timers;
     std::int64_t rtt_us = 0;
+    bool drifted = false;  ///< Its configuration is not that of the beacon at the same revision.
 };
 struct ReportReply {
     bool known = false;  ///< False: say hello again.
     bool in_sync = false;
     Epoch epoch = 0;
     Position last;
+    std::uint64_t committed = 0;  ///< Up to here nothing will be cut any more.
 };
 
 /// Master to shadow: claim the epoch after `epoch`, I have agreed to it.
