@@ -1,5 +1,5 @@
 // Editors at the admin socket of an instance:
-//   edit_load SOCKET EDITORS SECONDS
+//   edit_load SOCKET EDITORS SECONDS [MESSAGE_BYTES]
 // Each editor has one edit in flight: it sets a duration to another value, waits for the answer
 // and goes on. One line: edits acknowledged a second, p50 and p99 of the wait in microseconds,
 // answers that were no acknowledgement.
@@ -33,11 +33,13 @@ struct Editor {
     std::string got;
     std::size_t next = 0;  ///< No two edits in a row are the same.
     std::size_t step = 0;
+    std::string message;
     Clock::time_point sent;
 
     void send_next() {
         const std::string body = R"({"changes":[{"key":"takeover.grace_period","value":"\")" +
-                                 std::to_string(next % value_max) + R"(ms\""}]})";
+                                 std::to_string(next % value_max) + R"(ms\""}],"message":")" +
+                                 message + R"("})";
         next += step;
         const std::string request =
             "POST /v1/config/edit HTTP/1.1\r\nHost: umbra\r\nContent-Type: application/json\r\n"
@@ -79,7 +81,7 @@ int connect_to(const char* path) {
 
 int main(int count, char** arguments) {
     if (count < 4) {
-        std::fputs("edit_load SOCKET EDITORS SECONDS\n", stderr);
+        std::fputs("edit_load SOCKET EDITORS SECONDS [MESSAGE_BYTES]\n", stderr);
         return 2;
     }
     std::vector<Editor> editors(std::strtoul(arguments[2], nullptr, 10));
@@ -89,6 +91,7 @@ int main(int count, char** arguments) {
         editors[i].fd = connect_to(arguments[1]);
         editors[i].next = i;
         editors[i].step = editors.size();
+        if (count > 4) editors[i].message.assign(std::strtoul(arguments[4], nullptr, 10), 'm');
         epoll_event event{EPOLLIN, {}};
         event.data.u64 = i;
         if (::epoll_ctl(poll, EPOLL_CTL_ADD, editors[i].fd, &event) != 0) give_up("epoll");

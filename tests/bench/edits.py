@@ -6,7 +6,8 @@
 
 An edit is acknowledged when it is durable on both instances. Beside it, in the same run and on the same
 disk: one thread that appends 256 bytes and calls fdatasync, and etcd's own load test (etcdctl check
-perf, 1,000 clients that ask for 15,000 writes a second), with one member and with three.
+perf, 1,000 clients that ask for 15,000 writes a second), with one member and with three. A shadow joins a
+master with 100,000 edits behind it, beside a replica of Redis that gets as many keys.
 """
 
 import argparse
@@ -21,10 +22,12 @@ import time
 
 import measures
 
-ROWS = ("disk", "edits", "applied", "etcd", "etcd3")
+ROWS = ("disk", "edits", "applied", "join", "redis", "etcd", "etcd3")
 EDITORS = (1, 16, 64)
 ETCD_SECONDS = 60  # Of its load test; it has no option for that.
 APPENDED = b"a" * 256
+HISTORY = 100_000  # Edits before the shadow joins; an entry of them has 256 bytes.
+MESSAGE = 100
 
 
 def parse():
@@ -88,6 +91,86 @@ def applied(pair, master, options):
         f"   of which the question takes {asking * 1000:.2f} ms",
         flush=True,
     )
+
+
+def resident(process):
+    """Its largest resident memory so far, in MB."""
+    with open(f"/proc/{process.child.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) / 1024
+
+
+def until_alive(process, look):
+    began = time.monotonic()
+    process.start()
+    while not look():
+        if time.monotonic() - began > 30:
+            raise SystemExit(f"{process.name} did not come up")
+    return time.monotonic() - began
+
+
+def join(options):
+    """A shadow with an empty disk joins a master with a long history; the master starts again."""
+    load = pathlib.Path(options.build) / "bin" / "edit_load"
+    with measures.Local(options) as pair:
+        pair.start("gateway", "alpha")
+        pair.enrol("alpha")
+        measures.wait_for(lambda: pair.active() == "alpha", 15, "alpha serves the tunnel")
+        while int(pair.status("alpha")["revision"].split(".")[1]) < HISTORY:
+            subprocess.run([load, pair.path("alpha.sock"), "64", "1", str(MESSAGE)], check=True, capture_output=True)
+        made = int(pair.status("alpha")["revision"].split(".")[1])
+        pair.start("beta")
+        began = time.monotonic()
+        pair.pair_up()
+        paired = time.monotonic() - began
+        measures.wait_for(lambda: pair.status("beta")["revision"] == pair.status("alpha")["revision"], 30, "beta has all")
+        took = time.monotonic() - began
+        pair.enrol("beta")
+        pair.wait_settled("alpha", 20)
+        print(
+            f"{'join':<12} {made} edits: {took * 1000:.0f} ms, of which the commands to pair {paired * 1000:.0f} ms;"
+            f" at most {resident(pair['alpha']):.0f} and {resident(pair['beta']):.0f} MB",
+            flush=True,
+        )
+        pair["beta"].kill()
+
+        def answers():
+            try:
+                return pair.status("beta")
+            except OSError:
+                return None
+
+        print(f"{'start':<12} {until_alive(pair['beta'], answers) * 1000:.0f} ms until it answers", flush=True)
+
+
+def redis():
+    """The same amount of data, from one process to another that keeps nothing on disk."""
+    if shutil.which("redis-server") is None:
+        print(f"{'redis':<12} left out: needs the package redis-server")
+        return
+    master, replica = measures.network.free_ports(2)
+    line = ["redis-server", "--save", "", "--appendonly", "no", "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]
+
+    def ask(port, *words):
+        done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, check=False)
+        return done.stdout
+
+    with tempfile.TemporaryDirectory(prefix="umbra-bench-") as directory:
+        children = [
+            subprocess.Popen([*line, "--port", str(port), "--dir", directory], stdout=subprocess.DEVNULL)
+            for port in (master, replica)
+        ]
+        try:
+            for port in (master, replica):
+                measures.wait_for(lambda port=port: "PONG" in ask(port, "PING"), 10, "redis answers")
+            ask(master, "EVAL", f"for i=1,{HISTORY} do redis.call('SET','k'..i,string.rep('v',256)) end", "0")
+            began = time.monotonic()
+            ask(replica, "REPLICAOF", measures.network.HOST, str(master))
+            measures.wait_for(lambda: f"keys={HISTORY}," in ask(replica, "INFO", "keyspace"), 30, "the replica has all")
+            print(f"{'redis':<12} {HISTORY} keys of 256 bytes: {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
+        finally:
+            for child in children:
+                child.terminate()
+                child.wait(30)
 
 
 class Etcd:
@@ -154,6 +237,10 @@ def main():
                 edits(pair, master, options, beside)
             if "applied" in options.names:
                 applied(pair, master, options)
+    if "join" in options.names:
+        join(options)
+    if "redis" in options.names:
+        redis()
     for name, members in (("etcd", 1), ("etcd3", 3)):
         if name in options.names:
             etcd(name, members, beside)
