@@ -7,6 +7,7 @@ import time
 
 from harness import Pair, expect, scenario, wait_for
 
+PROVISIONAL = 5  # Exit status.
 EVERY = "probe.crm-backend.every"
 GRACE = "takeover.grace_period"
 
@@ -177,12 +178,12 @@ def edit_alone(options):
 
 @scenario
 def edit_provisional(options):
-    """Neither the shadow nor the gateway can be reached: the answer says so, exit 0, and the edit
+    """Neither the shadow nor the gateway can be reached: the answer says so, exit 5, and the edit
     is there when both are back."""
     with Pair(options).up() as pair:
         pair["gateway"].kill()
         pair["beta"].kill()
-        told = pair.set("alpha", f'{EVERY}="3s"')
+        told = pair.set("alpha", f'{EVERY}="3s"', status=PROVISIONAL)
         expect("neither the shadow nor the gateway" in told.stdout + told.stderr, f"{told}")
         pair.start("gateway", "beta")
         pair.wait_settled("alpha")
@@ -197,7 +198,7 @@ def edit_divergent_saved(options):
         # Alone in the dark: the edit stays provisional, and the shadow may take over without it.
         pair.each_proxy("cut")
         pair["gateway"].kill()
-        told = pair.set("alpha", f'{EVERY}="7s"')
+        told = pair.set("alpha", f'{EVERY}="7s"', status=PROVISIONAL)
         expect("neither the shadow nor the gateway" in told.stdout + told.stderr, f"{told}")
         pair["alpha"].kill()
         pair.each_proxy("heal")
@@ -220,7 +221,7 @@ def diverge(pair, master, shadow, left, right):
     the shadow, which an operator made master. Returns when the two have met again."""
     pair.each_proxy("cut")
     pair["gateway"].kill()
-    told = pair.set(master, *left)
+    told = pair.set(master, *left, status=PROVISIONAL)
     expect("neither the shadow nor the gateway" in told.stderr, f"provisional: {told.stderr}")
     pair[master].freeze()
     pair.start("gateway")

@@ -106,8 +106,9 @@ int show_reply(const Connection& connection, const Answer& answer) {
             std::fprintf(out, "  %s\n", line.c_str());
         }
     }
-    if (provisional) print_warning(message);
-    return exit_done;
+    if (!provisional) return exit_done;
+    print_warning(message);
+    return exit_provisional;
 }
 
 int post_and_show(const Connection& connection, const std::string& target,

@@ -13,6 +13,7 @@ enum ExitStatus : int {
     exit_usage = 2,        ///< Wrong usage or an invalid file.
     exit_unreachable = 3,  ///< The instance cannot be reached.
     exit_refused = 4,      ///< Refused in the present state.
+    exit_provisional = 5,  ///< Done here, and not yet as safe as promised: a takeover may undo it.
 };
 
 /// Prints `umbra: sentence` and detail lines on stderr. @return `status`, to return it from main.

@@ -163,7 +163,9 @@ void Node::try_commit() {
         if (durable_.revision.seq < edit.revision.seq) continue;
         edit.told_provisional = true;
         reply(edit.request, Verdict::provisional,
-              "durable on this instance, but neither the shadow nor the gateway confirmed yet",
+              "provisional: durable on this instance, but neither the shadow nor the gateway "
+              "confirmed yet; a takeover before that goes on without this edit, also if it "
+              "suspends or removes something",
               edit.revision);
     }
 }

@@ -196,10 +196,10 @@ TEST_F(ClientCommandsTest, FailureIsOneAndInvalidIsTwoAndRefusedIsFour) {
     }
 }
 
-TEST_F(ClientCommandsTest, ProvisionalIsDoneWithAWarning) {
+TEST_F(ClientCommandsTest, ProvisionalIsAStatusOfItsOwn) {
     control.next = {Outcome::provisional, "durable on this instance only", {}, "", "3.42"};
     const Ran ran = umbra({"config", "set", "a=1"});
-    EXPECT_EQ(ran.status, 0);
+    EXPECT_EQ(ran.status, 5);
     EXPECT_EQ(ran.err, "umbra: warning: durable on this instance only\n");
 }
 
