@@ -18,7 +18,8 @@ target_include_directories(offline_integration_test PRIVATE
 target_compile_definitions(offline_integration_test PRIVATE
     UMBRA_PROGRAM="$<TARGET_FILE:umbra>"
     UMBRA_TEST_PLUGINS="${UMBRA_PLUGIN_OUTPUT_DIRECTORY}"
+    UMBRA_TEST_BAD_PLUGINS="${umbra_host_test_plugins}/good"
     UMBRA_TEST_ETCD="$<$<BOOL:${UMBRA_ETCD}>:${UMBRA_ETCD}>"
     UMBRA_TEST_ETCDCTL="$<$<BOOL:${UMBRA_ETCDCTL}>:${UMBRA_ETCDCTL}>")
 add_dependencies(offline_integration_test
-    umbra umbra-storage-file umbra-storage-sqlite umbra-storage-etcd)
+    umbra umbra-storage-file umbra-storage-sqlite umbra-storage-etcd umbra-storage-memory)

@@ -280,6 +280,10 @@ Result<std::string> restore_backup(const RestoreRequest& request, const AskPassp
     } else if (instance->source.text() != content->instance_text) {
         about_file += ", which is not that of the backup";
     }
+    if (::geteuid() == 0 && !directory.other_owner()) {
+        about_file +=
+            "\neverything belongs to root; change the owner if the service is another user";
+    }
     if (auto put = directory.finish(); !put) return put.error();
     return "restored " + content->instance + " to " + instance->config.data_dir.string() + "\n" +
            *filled + "\n" + about_file + "\n" + next_steps(*instance);

@@ -1,5 +1,6 @@
 // The offline repair of a role.
 
+#include "offline_instance.hpp"
 #include "state_file.hpp"
 #include <umbra/instance/run.hpp>
 
@@ -15,6 +16,8 @@ Result<std::string> order_role(const std::filesystem::path& data_dir, core::Role
     };
     std::error_code error;
     if (!std::filesystem::is_directory(data_dir, error)) return unused();
+    const auto owner = ActAsOwner::of(data_dir);
+    if (!owner.ok()) return owner.error();
     const auto lock = DataDirLock::take(data_dir);
     if (!lock.ok()) return lock.error();
     auto state = load_state(data_dir);

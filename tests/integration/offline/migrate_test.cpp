@@ -114,6 +114,18 @@ TEST_F(MigrateTest, ATargetThatIsNotEmptyIsLeftAlone) {
     EXPECT_FALSE(unfinished());
 }
 
+TEST_F(MigrateTest, ATargetThatForgetsIsNotTrusted) {
+    fill("file", make_log(5));
+    const auto done = migrate("file", "memory");  // As long as it is open.
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Errc::data_loss);
+    EXPECT_THAT(done.error().message,
+                HasSubstr("storage memory gives back something else than was written: an empty "
+                          "log, instead of 5 entries"));
+    EXPECT_THAT(done.error().message, HasSubstr("file is untouched and stays in use"));
+    EXPECT_TRUE(unfinished());
+}
+
 TEST_F(MigrateTest, ADamagedSourceIsNotCopied) {
     fill("file", make_log(50));
     const auto path = data_dir() / "storage" / "config.log";

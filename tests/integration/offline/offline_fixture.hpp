@@ -43,8 +43,8 @@ protected:
     void write_instance_file(const std::string& plugin, const std::string& options = "") const {
         std::ofstream{file()} << "[instance]\nname = \"alpha\"\nrole = \"master\"\ndata_dir = \""
                               << data_dir().string() << "\"\n[plugins]\npath = [\""
-                              << UMBRA_TEST_PLUGINS << "\"]\n[storage]\nplugin = \"" << plugin
-                              << "\"\n"
+                              << UMBRA_TEST_PLUGINS << "\", \"" << UMBRA_TEST_BAD_PLUGINS
+                              << "\"]\n[storage]\nplugin = \"" << plugin << "\"\n"
                               << (options.empty() ? "" : "options = { " + options + " }\n")
                               << "[admin]\nlisten = \"unix:" << (dir / "a.sock").string() << "\"\n";
     }

@@ -159,6 +159,30 @@ TEST(SealHeaderTest, ReadsBackAsItWasWritten) {
     EXPECT_EQ(*decode(bytes), header);
 }
 
+std::string from_hex(std::string_view hex) {
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+        bytes += static_cast<char>(std::stoi(std::string{hex.substr(i, 2)}, nullptr, 16));
+    }
+    return bytes;
+}
+
+/// Written by the first version; every later one opens it.
+TEST(SealFormatTest, AFileOfTheFirstVersionOpens) {
+    const std::string file = from_hex(
+        "554d42524142414b010000000200000001000000080000003476a74a895b0475a6969e0254e4"
+        "a5c14ee73a5bab12091a65343f19e4ed2f78953b385a1e07e36e8d36ef7258989aa004e89132"
+        "194084547654eb0a70a7ae8d63851a2edf8eddb68e3ae9b77378090ac84b36aff43577119ebd"
+        "08e3a42bcb61e11ec71fd859a534ee553b23ed65");
+    ASSERT_EQ(file.size(), 134u);
+    EXPECT_EQ(file.substr(0, 12), std::string_view("UMBRABAK\1\0\0\0", 12));
+    EXPECT_EQ(file.substr(12, 12), std::string_view("\2\0\0\0\1\0\0\0\x08\0\0\0", 12));
+    EXPECT_EQ(decode(file)->cost, cost_min);
+    const auto opened = unseal(file, passphrase());
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_EQ(opened->view(), "hello");
+}
+
 TEST(SealLimitsTest, OfThePassphrase) {
     const std::string longest(passphrase_bytes_max, 'p');
     const auto made = seal("x", passphrase(longest), cheap);
