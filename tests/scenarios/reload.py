@@ -115,6 +115,11 @@ def reload_redirects_to_the_peer(options):
         expect(pair["beta"].terminate() == 0, "beta ends with 0")
         pair.start("beta")
         pair.wait_settled("alpha")
+        # As the shadow alpha lives on these endpoints.
+        pair.run("umbra", "switch", at="alpha")
+        pair.wait_settled("beta")
+        told = pair["alpha"].log_text()
+        expect(f"connected to tcp://{network.HOST}:{respond}" in told, told)
 
 
 @scenario
