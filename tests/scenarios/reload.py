@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import threading
 
 
 import network
@@ -133,6 +134,44 @@ def reload_switches_high_availability(options):
         rewrite(pair, "alpha", ("enabled = false", "enabled = true"))
         expect(keys(reload(pair, "alpha"), "live") == {"peer.enabled": ("false", "true")}, "on")
         pair.wait_settled("alpha")
+
+
+@scenario
+def reload_many_at_a_time(options):
+    """Reloads by command and by signal, with edits between them: each is answered, none is lost,
+    and a stop in the middle of them ends the process all the same."""
+    with Pair(options).up() as pair:
+        results = []
+        right = pair.path("alpha.toml").read_text()
+
+        def ask(stop):
+            while not stop.is_set():
+                results.append(pair.tool("umbra", "reload", "--json", at="alpha"))
+
+        stop = threading.Event()
+        askers = [threading.Thread(target=ask, args=(stop,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        try:
+            for number in range(10, 30):
+                form = "json" if number % 2 else "text"
+                pair.path("new.toml").write_text(right.replace("[log]", f'[log]\nformat = "{form}"'))
+                os.replace(pair.path("new.toml"), pair.path("alpha.toml"))
+                pair["alpha"].send(signal.SIGHUP)
+                pair.edit("alpha", "probe.crm-backend.every", f'"{number}s"')
+            wait_for(lambda: len(results) > 20, 10, "reloads are answered")
+            expect(pair["alpha"].terminate() == 0, "alpha stops in the middle of them")
+        finally:
+            stop.set()
+            for asker in askers:
+                asker.join(30)
+        wrong = [done for done in results if done.returncode not in (0, 1, 3)]
+        expect(not wrong, f"done, stopping or gone: {wrong[:1]}")
+        done = [json.loads(one.stdout) for one in results if one.returncode == 0]
+        expect(any(one["live"] for one in done), "some of them applied a change")
+        pair.start("alpha")
+        pair.wait_settled("beta")
+        expect(pair.value("alpha", "probe.crm-backend.every") == "29s", "no edit is lost")
 
 
 @scenario
