@@ -8,7 +8,7 @@ import threading
 
 
 import network
-from harness import Pair, expect, scenario, wait_for
+from harness import NODES, Pair, expect, holds_for, scenario, wait_for
 
 
 def rewrite(pair, name, *changes):
@@ -133,6 +133,42 @@ def reload_switches_high_availability(options):
         pair.expect_served()
         rewrite(pair, "alpha", ("enabled = false", "enabled = true"))
         expect(keys(reload(pair, "alpha"), "live") == {"peer.enabled": ("false", "true")}, "on")
+        pair.wait_settled("alpha")
+
+
+@scenario
+def reload_changes_live_options(options):
+    """What a plugin declares live: of the storage by the instance file, of a probe by an edit. The
+    write-ahead log of sqlite grows to so many pages, so it tells when another number counts."""
+    with Pair(options, storage=dict.fromkeys(NODES, 'plugin = "sqlite"')).up() as pair:
+        log = pair.path("alpha") / "storage" / "config.db-wal"
+
+        def edit(first, count):
+            for number in range(first, first + count):
+                pair.edit("alpha", "probe.crm-backend.every", f'"{number}s"')
+
+        edit(10, 10)
+        before = log.stat().st_size
+        expect(before > 50_000, f"by default it is not emptied that soon: {before}")
+        storage = 'plugin = "sqlite"'
+        more = storage + "\noptions = { checkpoint_pages = 1, busy_timeout = \"6s\" }"
+        rewrite(pair, "alpha", (storage, more))
+        answer = reload(pair, "alpha")
+        expect(keys(answer, "live") == {"storage.options.checkpoint_pages": ("1000", "1")}, answer.stdout)
+        expect(set(keys(answer, "restart")) == {"storage.options.busy_timeout"}, answer.stdout)
+        edit(30, 10)
+        expect(log.stat().st_size <= before, "it is emptied after each commit, and used again")
+        again = reload(pair, "alpha")
+        expect(not keys(again, "live") and len(keys(again, "restart")) == 1, again.stdout)
+
+        seen = pair["alpha"].log_text().count("crm-backend: healthy")
+        pair.set("alpha", 'probe.crm-backend.options.timeout="1s"')
+        pair.set("alpha", 'probe.crm-backend.options.timeout="3s"')
+        holds_for(
+            lambda: pair["alpha"].log_text().count("crm-backend: healthy") == seen,
+            0.5,
+            "the probe is not made anew",
+        )
         pair.wait_settled("alpha")
 
 
