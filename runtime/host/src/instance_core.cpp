@@ -103,8 +103,13 @@ void InstanceCore::change_options(const umbra_value* values, std::size_t count, 
                                   Callback<Done> done) {
     constexpr const char* name = "change_options";
     auto operation = std::make_unique<TypedOperation<Done>>(*this, name, std::move(done));
-    const bool fits = changes_options() && count == plugin_.option_count;
-    if (umbra_op* op = begin(std::move(operation), fits, deadline)) {
+    if (changes_options() && count != plugin_.option_count) {
+        refuse(*operation, Errc::invalid,
+               "has " + std::to_string(plugin_.option_count) + " options, was given " +
+                   std::to_string(count) + " values; give it its own");
+        return;
+    }
+    if (umbra_op* op = begin(std::move(operation), changes_options(), deadline)) {
         const std::int64_t before = steady_ns();
         plugin_.life->change_options(self_, values, count, op);
         measure(name, before);
