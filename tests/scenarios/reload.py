@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import socket
+import threading
 
 
 import network
-from harness import Pair, expect, scenario, wait_for
+from harness import NODES, Pair, expect, holds_for, scenario, wait_for
 
 
 def rewrite(pair, name, *changes):
@@ -115,6 +116,11 @@ def reload_redirects_to_the_peer(options):
         expect(pair["beta"].terminate() == 0, "beta ends with 0")
         pair.start("beta")
         pair.wait_settled("alpha")
+        # As the shadow alpha lives on these endpoints.
+        pair.run("umbra", "switch", at="alpha")
+        pair.wait_settled("beta")
+        told = pair["alpha"].log_text()
+        expect(f"connected to tcp://{network.HOST}:{respond}" in told, told)
 
 
 @scenario
@@ -128,6 +134,80 @@ def reload_switches_high_availability(options):
         rewrite(pair, "alpha", ("enabled = false", "enabled = true"))
         expect(keys(reload(pair, "alpha"), "live") == {"peer.enabled": ("false", "true")}, "on")
         pair.wait_settled("alpha")
+
+
+@scenario
+def reload_changes_live_options(options):
+    """What a plugin declares live: of the storage by the instance file, of a probe by an edit. The
+    write-ahead log of sqlite grows to so many pages, so it tells when another number counts."""
+    with Pair(options, storage=dict.fromkeys(NODES, 'plugin = "sqlite"')).up() as pair:
+        log = pair.path("alpha") / "storage" / "config.db-wal"
+
+        def edit(first, count):
+            for number in range(first, first + count):
+                pair.edit("alpha", "probe.crm-backend.every", f'"{number}s"')
+
+        edit(10, 10)
+        before = log.stat().st_size
+        expect(before > 50_000, f"by default it is not emptied that soon: {before}")
+        storage = 'plugin = "sqlite"'
+        more = storage + "\noptions = { checkpoint_pages = 1, busy_timeout = \"6s\" }"
+        rewrite(pair, "alpha", (storage, more))
+        answer = reload(pair, "alpha")
+        expect(keys(answer, "live") == {"storage.options.checkpoint_pages": ("1000", "1")}, answer.stdout)
+        expect(set(keys(answer, "restart")) == {"storage.options.busy_timeout"}, answer.stdout)
+        edit(30, 10)
+        expect(log.stat().st_size <= before, "it is emptied after each commit, and used again")
+        again = reload(pair, "alpha")
+        expect(not keys(again, "live") and len(keys(again, "restart")) == 1, again.stdout)
+
+        seen = pair["alpha"].log_text().count("crm-backend: healthy")
+        pair.set("alpha", 'probe.crm-backend.options.timeout="1s"')
+        pair.set("alpha", 'probe.crm-backend.options.timeout="3s"')
+        holds_for(
+            lambda: pair["alpha"].log_text().count("crm-backend: healthy") == seen,
+            0.5,
+            "the probe is not made anew",
+        )
+        pair.wait_settled("alpha")
+
+
+@scenario
+def reload_many_at_a_time(options):
+    """Reloads by command and by signal, with edits between them: each is answered, none is lost,
+    and a stop in the middle of them ends the process all the same."""
+    with Pair(options).up() as pair:
+        results = []
+        right = pair.path("alpha.toml").read_text()
+
+        def ask(stop):
+            while not stop.is_set():
+                results.append(pair.tool("umbra", "reload", "--json", at="alpha"))
+
+        stop = threading.Event()
+        askers = [threading.Thread(target=ask, args=(stop,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        try:
+            for number in range(10, 30):
+                form = "json" if number % 2 else "text"
+                pair.path("new.toml").write_text(right.replace("[log]", f'[log]\nformat = "{form}"'))
+                os.replace(pair.path("new.toml"), pair.path("alpha.toml"))
+                pair["alpha"].send(signal.SIGHUP)
+                pair.edit("alpha", "probe.crm-backend.every", f'"{number}s"')
+            wait_for(lambda: len(results) > 20, 10, "reloads are answered")
+            expect(pair["alpha"].terminate() == 0, "alpha stops in the middle of them")
+        finally:
+            stop.set()
+            for asker in askers:
+                asker.join(30)
+        wrong = [done for done in results if done.returncode not in (0, 1, 3)]
+        expect(not wrong, f"done, stopping or gone: {wrong[:1]}")
+        done = [json.loads(one.stdout) for one in results if one.returncode == 0]
+        expect(any(one["live"] for one in done), "some of them applied a change")
+        pair.start("alpha")
+        pair.wait_settled("beta")
+        expect(pair.value("alpha", "probe.crm-backend.every") == "29s", "no edit is lost")
 
 
 @scenario

@@ -4,6 +4,7 @@
 #include <umbra/config/catalog.hpp>
 #include <umbra/config/options.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -129,12 +130,29 @@ public:
     void add(const umbra_option& option, const std::string& key, const Value* value) {
         umbra_value out{};
         out.type = option.type;
-        out.present = value == nullptr ? 0u : 1u;
+        ShownOption shown{
+            key, {}, (option.flags & UMBRA_OPT_SECRET) != 0, (option.flags & UMBRA_OPT_LIVE) != 0};
         if (value != nullptr) {
-            fill(out, key, *value);
-            data_->shown.back().secret = (option.flags & UMBRA_OPT_SECRET) != 0;
+            out.present = 1;
+            fill(out, *value);
+            shown.literal = literal_of(*value);
         }
-        data_->values.push_back(out);
+        add(out, std::move(shown));
+    }
+
+    /// A copy of what another one has.
+    void add(const OptionValues& from, std::size_t index) {
+        const OptionValues::Data& data = *from.data_;
+        umbra_value out = data.values[index];
+        out.text = keep(std::string(out.text.ptr == nullptr ? "" : out.text.ptr, out.text.len));
+        if (out.list_len != 0) {
+            std::vector<std::string> list;
+            for (std::size_t i = 0; i < out.list_len; ++i) {
+                list.emplace_back(out.list[i].ptr, out.list[i].len);
+            }
+            keep(out, list);
+        }
+        add(out, data.shown[index]);
     }
 
     [[nodiscard]] OptionValues done() {
@@ -144,57 +162,66 @@ public:
     }
 
 private:
-    void fill(umbra_value& out, const std::string& key, const Value& value) {
-        std::string shown;
+    void add(const umbra_value& value, ShownOption shown) {
+        if (shown.literal) {
+            data_->fingerprint += key_literal(shown.key) + " = " + *shown.literal + "\n";
+        }
+        data_->values.push_back(value);
+        data_->shown.push_back(std::move(shown));
+    }
+
+    void fill(umbra_value& out, const Value& value) {
         switch (value.type) {
             case Type::integer:
             case Type::boolean:
             case Type::duration:
             case Type::size:
                 out.integer = value.integer;
-                shown = std::to_string(value.integer);
                 break;
             case Type::number:
                 out.number = value.number;
-                shown = number_literal(value.number);
                 break;
-            case Type::string_list: {
-                std::vector<umbra_str> list;
-                for (const std::string& item : value.list) {
-                    list.push_back(keep(item));
-                    shown += string_literal(item) + ",";
-                }
-                data_->lists.push_back(std::move(list));
-                out.list = data_->lists.back().data();
-                out.list_len = data_->lists.back().size();
-                break;
-            }
+            case Type::string_list:
+                keep(out, value.list);
+                return;
             default:
-                shown = string_literal(value.text);
                 break;
         }
         // Durations keep their text too; it does no harm and reads well in a plugin's log.
-        if (value.type != Type::string_list) out.text = keep(value.text);
-        data_->fingerprint += key_literal(key) + " = " + shown + "\n";
-        data_->shown.push_back({key, literal_of(value, std::move(shown))});
+        out.text = keep(value.text);
     }
 
-    /// For people. Equal values give equal text, however they were written.
-    static std::string literal_of(const Value& value, std::string fingerprint) {
+    /// Equal values give equal text, however they were written.
+    static std::string literal_of(const Value& value) {
         switch (value.type) {
+            case Type::integer:
+                return std::to_string(value.integer);
             case Type::boolean:
                 return value.integer != 0 ? "true" : "false";
             case Type::duration:
                 return string_literal(format_duration(Duration{value.integer}));
             case Type::size:
                 return string_literal(format_size(value.integer));
+            case Type::number:
+                return number_literal(value.number);
             case Type::string_list: {
-                if (!fingerprint.empty()) fingerprint.pop_back();  // The last comma.
-                return "[" + fingerprint + "]";
+                std::string list;
+                for (const std::string& item : value.list) {
+                    list += (list.empty() ? "" : ", ") + string_literal(item);
+                }
+                return "[" + list + "]";
             }
             default:
-                return fingerprint;
+                return string_literal(value.text);
         }
+    }
+
+    void keep(umbra_value& out, const std::vector<std::string>& items) {
+        std::vector<umbra_str> list;
+        for (const std::string& item : items) list.push_back(keep(item));
+        data_->lists.push_back(std::move(list));
+        out.list = data_->lists.back().data();
+        out.list_len = data_->lists.back().size();
     }
 
     umbra_str keep(const std::string& text) {
@@ -221,6 +248,22 @@ const std::string& OptionValues::fingerprint() const noexcept {
 const std::vector<ShownOption>& OptionValues::shown() const noexcept {
     static const std::vector<ShownOption> none;
     return data_ == nullptr ? none : data_->shown;
+}
+
+/// By key, not by place: the other one may be of another version of the plugin.
+OptionValues OptionValues::with_live(const OptionValues& other) const {
+    OptionReader mixed;
+    const auto& theirs = other.shown();
+    for (std::size_t i = 0; i < shown().size(); ++i) {
+        const ShownOption& own = shown()[i];
+        const auto found = std::find_if(theirs.begin(), theirs.end(), [&](const ShownOption& one) {
+            return one.key == own.key && one.live && own.live;
+        });
+        const auto at = static_cast<std::size_t>(found - theirs.begin());
+        const bool take = found != theirs.end() && other.data()[at].type == data()[i].type;
+        take ? mixed.add(other, at) : mixed.add(*this, i);
+    }
+    return mixed.done();
 }
 
 std::vector<Key> option_keys(const umbra_plugin& plugin, std::vector<std::string>& faults) {

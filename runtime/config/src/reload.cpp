@@ -145,16 +145,11 @@ const auto rows = std::to_array<Row>({
      }},
 });
 
-struct Option {
-    std::string literal;
-    bool secret = false;
-    bool operator==(const Option&) const = default;
-};
-using Options = std::map<std::string, Option>;
+using Options = std::map<std::string, ShownOption>;
 
 Options options_of(const OptionValues& values) {
     Options options;
-    for (const ShownOption& one : values.shown()) options[one.key] = {one.literal, one.secret};
+    for (const ShownOption& one : values.shown()) options[one.key] = one;
     return options;
 }
 
@@ -171,30 +166,34 @@ std::pair<Options, Options> options_of(const Row& row, const Config& running, co
     }
     if (running.transport.plugin.empty() || file.transport.plugin.empty()) return out;
     const auto add_own = [](Options& options, const TransportConfig& transport) {
-        options["publish"] = {string_literal(transport.own_publish)};
-        options["respond"] = {string_literal(transport.own_respond)};
+        options["publish"] = {"publish", string_literal(transport.own_publish)};
+        options["respond"] = {"respond", string_literal(transport.own_respond)};
     };
     add_own(out.first, running.transport);
     add_own(out.second, file.transport);
     return out;
 }
 
-Text shown(const Options& options, const std::string& key) {
+ShownOption find(const Options& options, const std::string& key) {
     const auto found = options.find(key);
-    if (found == options.end()) return {};
-    return found->second.secret ? std::string(masked) : found->second.literal;
+    return found == options.end() ? ShownOption{key, {}} : found->second;
 }
 
-void compare_options(const Row& row, const Config& running, const Config& file,
-                     std::vector<ReloadChange>& changes) {
+Text shown(const ShownOption& option) {
+    return option.secret && option.literal ? Text(masked) : option.literal;
+}
+
+void compare_options(const Row& row, const Config& running, const Config& file, ReloadPlan& plan) {
     const auto [before, after] = options_of(row, running, file);
     Options keys = before;
     keys.insert(after.begin(), after.end());
     for (const auto& [key, unused] : keys) {
-        const auto was = before.find(key), is = after.find(key);
-        if (was != before.end() && is != after.end() && was->second == is->second) continue;
-        changes.push_back({std::string(row.key) + "." + key_literal(key), shown(before, key),
-                           shown(after, key), std::string(row.reason)});
+        const ShownOption was = find(before, key), is = find(after, key);
+        if (was.literal == is.literal) continue;
+        ReloadChange change{std::string(row.key) + "." + key, shown(was), shown(is), {}};
+        const bool live = was.live && is.live;
+        if (!live) change.reason = row.reason;
+        (live ? plan.live : plan.restart).push_back(std::move(change));
     }
 }
 
@@ -204,7 +203,7 @@ ReloadPlan plan_reload(const InstanceConfig& running, const InstanceConfig& file
     ReloadPlan plan;
     for (const Row& row : rows) {
         if (row.shown == nullptr) {
-            compare_options(row, running, file, plan.restart);
+            compare_options(row, running, file, plan);
             continue;
         }
         ReloadChange change{std::string(row.key), row.shown(running), row.shown(file),
@@ -222,6 +221,14 @@ ReloadPlan plan_reload(const InstanceConfig& running, const InstanceConfig& file
 }
 
 void adopt(InstanceConfig& running, const InstanceConfig& file, std::string_view key) {
+    if (key.starts_with(transport_options)) {
+        running.transport.options = running.transport.options.with_live(file.transport.options);
+        return;
+    }
+    if (key.starts_with(storage_options)) {
+        running.storage.options = running.storage.options.with_live(file.storage.options);
+        return;
+    }
     const auto row = std::find_if(rows.begin(), rows.end(),
                                   [key](const Row& candidate) { return candidate.key == key; });
     if (row != rows.end() && row->adopt != nullptr) row->adopt(running, file);

@@ -32,9 +32,12 @@ std::string option_fault(const umbra_plugin& plugin) {
     return {};
 }
 
+/// What was added later may be missing.
+constexpr std::size_t lifecycle_size_min = offsetof(umbra_lifecycle, change_options);
+
 std::string missing_part(const umbra_plugin& plugin) {
     const umbra_lifecycle* life = plugin.life;
-    if (life == nullptr || life->struct_size < sizeof(umbra_lifecycle) || life->create == nullptr)
+    if (life == nullptr || life->struct_size < lifecycle_size_min || life->create == nullptr)
         return "create";
     if (life->stop == nullptr) return "stop";
     if (life->destroy == nullptr) return "destroy";

@@ -94,6 +94,28 @@ Result<Done> InstanceCore::create(const InstanceSpec& spec) {
     return with_context(*this, "create", {Errc::internal, "the plugin made no instance"});
 }
 
+bool InstanceCore::changes_options() const noexcept {
+    return plugin_.life->struct_size >= sizeof(umbra_lifecycle) &&
+           plugin_.life->change_options != nullptr;
+}
+
+void InstanceCore::change_options(const umbra_value* values, std::size_t count, Deadline deadline,
+                                  Callback<Done> done) {
+    constexpr const char* name = "change_options";
+    auto operation = std::make_unique<TypedOperation<Done>>(*this, name, std::move(done));
+    if (changes_options() && count != plugin_.option_count) {
+        refuse(*operation, Errc::invalid,
+               "has " + std::to_string(plugin_.option_count) + " options, was given " +
+                   std::to_string(count) + " values; give it its own");
+        return;
+    }
+    if (umbra_op* op = begin(std::move(operation), changes_options(), deadline)) {
+        const std::int64_t before = steady_ns();
+        plugin_.life->change_options(self_, values, count, op);
+        measure(name, before);
+    }
+}
+
 umbra_op* InstanceCore::begin(std::unique_ptr<Operation> operation, bool supported,
                               Deadline deadline) {
     if (life_ != Life::running) {

@@ -49,6 +49,10 @@ public:
             measure(name, before);
         }
     }
+    /// Whether the plugin takes other values for its live options.
+    [[nodiscard]] bool changes_options() const noexcept;
+    void change_options(const umbra_value* values, std::size_t count, Deadline deadline,
+                        Callback<Done> done);
     void stop(Deadline deadline, Callback<Done> done);
     /// The handle is gone: nothing of the surroundings is touched from here on.
     void detach();

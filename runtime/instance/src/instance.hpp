@@ -103,6 +103,8 @@ private:
     void take_file(const std::shared_ptr<Reload>& reload, config::InstanceLoad load);
     void change_log(const std::shared_ptr<Reload>& reload);
     void redirect_peer(const std::shared_ptr<Reload>& reload);
+    void change_storage(const std::shared_ptr<Reload>& reload);
+    void change_transport(const std::shared_ptr<Reload>& reload);
     void enable_peer(const std::shared_ptr<Reload>& reload);
     void finish(const std::shared_ptr<Reload>& reload, Reply reply);
     void end_reloads();

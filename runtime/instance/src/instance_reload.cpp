@@ -60,6 +60,25 @@ void postpone(config::ReloadPlan& plan, std::string_view key, const std::string&
     plan.live.erase(found);
 }
 
+bool has_options(const std::vector<config::ReloadChange>& changes, std::string_view lead) {
+    return std::any_of(changes.begin(), changes.end(),
+                       [lead](const auto& change) { return change.key.starts_with(lead); });
+}
+
+/// After a plugin was handed its live options: they are in force, or wait for a restart.
+void options_changed(config::ReloadPlan& plan, config::InstanceConfig& running,
+                     const config::InstanceConfig& file, std::string_view lead,
+                     const Result<umbra::Done>& result) {
+    if (result.ok()) {
+        config::adopt(running, file, lead);
+        return;
+    }
+    const auto live = plan.live;  // Postponing takes them out of it.
+    for (const auto& change : live) {
+        if (change.key.starts_with(lead)) postpone(plan, change.key, result.error().message);
+    }
+}
+
 /// The service manager waits from the one to the other. The time is what it asks for.
 void tell_reloading() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -137,7 +156,7 @@ void Instance::change_log(const std::shared_ptr<Reload>& reload) {
 void Instance::redirect_peer(const std::shared_ptr<Reload>& reload) {
     const auto& live = reload->plan.live;
     if (!has(live, peer_publish) && !has(live, peer_respond)) {
-        enable_peer(reload);
+        change_storage(reload);
         return;
     }
     const auto& transport = reload->file->transport;
@@ -150,8 +169,28 @@ void Instance::redirect_peer(const std::shared_ptr<Reload>& reload) {
                                      postpone(reload->plan, key, result.error().message);
                                  }
                              }
-                             enable_peer(reload);
+                             change_storage(reload);
                          });
+}
+
+void Instance::change_storage(const std::shared_ptr<Reload>& reload) {
+    const auto next = [this, reload] { change_transport(reload); };
+    if (!has_options(reload->plan.live, config::storage_options)) return next();
+    const auto values = config_.storage.options.with_live(reload->file->storage.options);
+    store_->change_options(values, [this, reload, next](const Result<umbra::Done>& result) {
+        options_changed(reload->plan, config_, *reload->file, config::storage_options, result);
+        next();
+    });
+}
+
+void Instance::change_transport(const std::shared_ptr<Reload>& reload) {
+    const auto next = [this, reload] { enable_peer(reload); };
+    if (!has_options(reload->plan.live, config::transport_options)) return next();
+    const auto values = config_.transport.options.with_live(reload->file->transport.options);
+    peer_link_->change_options(values, [this, reload, next](const Result<umbra::Done>& result) {
+        options_changed(reload->plan, config_, *reload->file, config::transport_options, result);
+        next();
+    });
 }
 
 void Instance::enable_peer(const std::shared_ptr<Reload>& reload) {

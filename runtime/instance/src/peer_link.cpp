@@ -232,6 +232,11 @@ void PeerLink::redirect(std::string publish, std::string respond,
     });
 }
 
+void PeerLink::change_options(const config::OptionValues& values, host::Callback<Done> done) {
+    handle_->change_options(values.data(), values.size(), host::Deadline::after(local_limit),
+                            std::move(done));
+}
+
 void PeerLink::drop_expired_guests() {
     const Instant now = place_.surroundings.timers->now();
     std::erase_if(guests_, [&](const auto& guest) { return guest.second <= now; });

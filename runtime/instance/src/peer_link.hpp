@@ -55,6 +55,8 @@ public:
     /// Connects elsewhere: `peer` of [transport] has changed. An empty endpoint is the one that the
     /// other side told at the introduction.
     void redirect(std::string publish, std::string respond, std::function<void(Result<Done>)> done);
+    /// Other values for the live options of the plugin.
+    void change_options(const config::OptionValues& values, host::Callback<Done> done);
     /// Asks `rounds` pings and says whether the time-outs suit the link.
     void check(const Timers& timers, Control::Done done);
 

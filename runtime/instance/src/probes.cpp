@@ -29,7 +29,7 @@ void Probes::apply(const std::vector<config::ProbeConfig>& config) {
     for (const auto& probe : config) wanted.emplace(probe.name, &probe);
     for (auto it = probes_.begin(); it != probes_.end();) {
         const auto found = wanted.find(it->first);
-        if (found != wanted.end() && *found->second == it->second.config) {
+        if (found != wanted.end() && stays(it->second, *found->second)) {
             wanted.erase(found);
             ++it;
             continue;
@@ -40,6 +40,22 @@ void Probes::apply(const std::vector<config::ProbeConfig>& config) {
         it = probes_.erase(it);
     }
     for (const auto& [name, probe_config] : wanted) make(*probe_config);
+}
+
+/// As it is, or with other values for its live options.
+bool Probes::stays(Probe& probe, const config::ProbeConfig& config) {
+    if (config == probe.config) return true;
+    const bool only_live = config.plugin == probe.config.plugin &&
+                           config.every == probe.config.every && probe.handle->changes_options() &&
+                           probe.config.options.only_live_differs(config.options);
+    if (!only_live) return false;
+    probe.config = config;
+    probe.handle->change_options(
+        config.options.data(), config.options.size(), host::Deadline::after(stop_limit),
+        [name = config.name](const Result<Done>& result) {
+            if (!result.ok()) base::warn("probe", "{}: {}", name, result.error().message);
+        });
+    return true;
 }
 
 void Probes::make(const config::ProbeConfig& config) {

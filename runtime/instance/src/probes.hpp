@@ -35,6 +35,7 @@ private:
         ProbeResult last;
     };
 
+    [[nodiscard]] static bool stays(Probe& probe, const config::ProbeConfig& config);
     void make(const config::ProbeConfig& config);
     void check(const std::string& name, std::uint64_t generation);
     void check_later(const std::string& name, std::uint64_t generation, Duration delay);

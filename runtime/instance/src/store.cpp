@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration storage_open_limit = 60s;
+constexpr Duration storage_options_limit = 5s;
 constexpr std::size_t read_batch = 1000;
 
 LogPosition to_log_position(const core::Position& p) {
@@ -177,6 +178,11 @@ bool Store::save_divergence(const core::SavedEdits& edits, const std::vector<cor
 void Store::carry_out(const core::effect::SettleDivergence& effect) {
     const auto noted = divergences_.settle(effect);
     if (!noted.ok()) base::error("storage", "{}", noted.error().message);
+}
+
+void Store::change_options(const config::OptionValues& values, host::Callback<Done> done) {
+    handle_->change_options(values.data(), values.size(), host::Deadline::after(storage_options_limit),
+                            std::move(done));
 }
 
 void Store::stop(Duration limit, std::function<void()> done) {

@@ -2,6 +2,7 @@
 
 #include "divergence.hpp"
 #include "loop.hpp"
+#include <umbra/config/options.hpp>
 #include <umbra/core/effect.hpp>
 #include <umbra/core/log.hpp>
 #include <umbra/host/handles.hpp>
@@ -51,6 +52,9 @@ public:
     void carry_out(const core::effect::Install& effect);
     void carry_out(const core::effect::Compact& effect);
     void carry_out(const core::effect::SettleDivergence& effect);
+
+    /// Other values for the live options of the plugin; what is under way is not waited for.
+    void change_options(const config::OptionValues& values, host::Callback<Done> done);
 
     void stop(Duration limit, std::function<void()> done);
 

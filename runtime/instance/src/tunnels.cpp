@@ -59,7 +59,7 @@ void Tunnels::apply(const std::vector<config::TunnelConfig>& config, core::Epoch
         const auto found = wanted.find(it->first);
         const bool stays = found != wanted.end() &&
                            found->second->plugin == it->second.config.plugin &&
-                           found->second->options == it->second.config.options;
+                           may_take(it->second, found->second->options);
         if (stays) {
             ++it;
             continue;
@@ -74,6 +74,7 @@ void Tunnels::apply(const std::vector<config::TunnelConfig>& config, core::Epoch
             continue;
         }
         Tunnel& tunnel = found->second;
+        change_options(tunnel, tunnel_config->options);
         auto spec = spec_of(*tunnel_config, epoch);
         tunnel.config = *tunnel_config;
         if (spec == tunnel.spec) continue;
@@ -87,6 +88,22 @@ void Tunnels::apply(const std::vector<config::TunnelConfig>& config, core::Epoch
     core::fact::TunnelsConfigured configured;
     for (const auto& [name, tunnel] : tunnels_) configured.fences[name] = tunnel.handle->fences();
     report_(std::move(configured));
+}
+
+bool Tunnels::may_take(const Tunnel& tunnel, const config::OptionValues& options) {
+    const auto& present = tunnel.config.options;
+    return present == options ||
+           (tunnel.handle->changes_options() && present.only_live_differs(options));
+}
+
+void Tunnels::change_options(const Tunnel& tunnel, const config::OptionValues& options) {
+    if (tunnel.config.options == options) return;
+    tunnel.handle->change_options(
+        options.data(), options.size(), host::Deadline::after(tunnel_open_limit),
+        [this, id = "tunnel-" + tunnel.config.name](const Result<Done>& result) {
+            if (!result.ok() && result.error().code == Errc::closed) return;
+            alert_(id, true, result.ok() ? "" : result.error().message);
+        });
 }
 
 bool Tunnels::make(const config::TunnelConfig& config, core::Epoch epoch) {

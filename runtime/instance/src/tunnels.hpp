@@ -60,6 +60,9 @@ private:
         std::string detail;
     };
 
+    /// Without being made anew.
+    [[nodiscard]] static bool may_take(const Tunnel& tunnel, const config::OptionValues& options);
+    void change_options(const Tunnel& tunnel, const config::OptionValues& options);
     bool make(const config::TunnelConfig& config, core::Epoch epoch);
     void end(Tunnel& tunnel);
     void pull(const std::string& name, std::uint64_t generation);

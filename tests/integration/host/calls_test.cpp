@@ -52,6 +52,43 @@ protected:
     CallStats stats;
 };
 
+TEST_F(CallsTest, OtherOptionsCrossTheBorderAndAFailureChangesNothing) {
+    make(manners_file, "ok");
+    EXPECT_TRUE(probe->changes_options());
+    const auto change = [&](const std::string& mode, std::size_t count) {
+        const Values other{mode, count};
+        Answer<Done> answer;
+        probe->change_options(other.raw.data(), other.raw.size(), Deadline::after(1s),
+                              answer.callback());
+        EXPECT_TRUE(loop.run_until([&] { return answer.here(); }));
+        return answer.result->ok() ? std::string{"done"} : answer.error().message;
+    };
+    const auto detail = [&] {
+        Answer<ProbeResult> answer;
+        probe->check(Deadline::after(1s), answer.callback());
+        EXPECT_TRUE(loop.run_until([&] { return answer.here(); }));
+        return (*answer.result)->detail;
+    };
+    EXPECT_EQ(detail(), "fine");
+    EXPECT_EQ(change("who", manners_options), "done");
+    EXPECT_NE(detail(), "fine");
+    EXPECT_THAT(change("throw", manners_options), HasSubstr("never"));
+    EXPECT_THAT(change("ok", manners_options - 1), HasSubstr("has 4 options, was given 3 values"));
+    EXPECT_NE(detail(), "fine");
+    stop();
+}
+
+TEST_F(CallsTest, OptionsOfAPluginThatCannotChangeThemAreRefused) {
+    make(rude_file, "ok");
+    EXPECT_FALSE(probe->changes_options());
+    Answer<Done> answer;
+    probe->change_options(values->raw.data(), values->raw.size(), Deadline::after(1s),
+                          answer.callback());
+    EXPECT_TRUE(loop.run_until([&] { return answer.here(); }));
+    EXPECT_EQ(answer.error().code, Errc::unsupported);
+    stop();
+}
+
 TEST_F(CallsTest, AnswerCrossesTheBorder) {
     make(manners_file, "ok");
     Answer<ProbeResult> answer;

@@ -148,6 +148,7 @@ class Installed(unittest.TestCase):
             program = re.search(r"^ExecStart=(/\S+) run (\S+)$", text, re.M)
             self.assertEqual(program[1], f"/usr/bin/{unit}")
             self.assertIn(f"ConditionPathExists={program[2]}", text)
+            self.assertRegex(text, r"(?m)^ExecReload=/\S+")
             copy = WORK / f"{unit}.service"
             copy.write_text(text.replace("=/usr/bin/", f"={root}/usr/bin/"))
             said = staging.run("systemd-analyze", "verify", "--man=no", copy)

@@ -68,6 +68,15 @@ public:
         : instance_(file(), "/nonexistent", {{"address", address}, {"timeout", timeout.count()}}) {}
 
     [[nodiscard]] const PluginInstance& instance() const { return instance_; }
+    void set_timeout(const std::string& address, Duration timeout) {
+        const umbra_str text{address.data(), address.size()};
+        umbra_value values[2]{};
+        values[0] = {UMBRA_OPT_ENDPOINT, 1, 0, 0, text, nullptr, 0};
+        values[1] = {UMBRA_OPT_DURATION, 1, timeout.count(), 0, {}, nullptr, 0};
+        Pending<Done> pending{[](const void*) { return Done{}; }};
+        file().plugin().life->change_options(instance_.self(), values, 2, pending.op());
+        EXPECT_TRUE(pending.get().ok());
+    }
     [[nodiscard]] Pending<ProbeResult> start(std::int64_t deadline_ns = 0) {
         Pending<ProbeResult> pending{
             [](const void* result) {
@@ -180,6 +189,14 @@ TEST(TcpProbe, SilenceIsDownAtTheTimeoutAndNotBefore) {
     EXPECT_EQ(result.detail, "no answer from " + port.address() + " within 150ms");
     EXPECT_GE(took, 150ms);
     EXPECT_LT(took, 2s);
+}
+
+TEST(TcpProbe, AnotherTimeoutCountsForTheChecksThatBeginThen) {
+    const SilentPort port;
+    Probe probe{port.address(), 30s};
+    probe.set_timeout(port.address(), 150ms);
+    const auto result = probe.check();
+    EXPECT_EQ(result.detail, "no answer from " + port.address() + " within 150ms");
 }
 
 TEST(TcpProbe, AnswersBeforeTheDeadlineOfTheHost) {

@@ -24,7 +24,9 @@ public:
         vault_options_ = {option("path", UMBRA_OPT_STRING, "\"kv\""),
                           option("password", UMBRA_OPT_STRING, nullptr, UMBRA_OPT_SECRET),
                           option("wait", UMBRA_OPT_DURATION, "\"1s\""),
-                          option("hosts", UMBRA_OPT_STRING_LIST, "[\"a\"]")};
+                          option("hosts", UMBRA_OPT_STRING_LIST, "[\"a\"]"),
+                          option("pace", UMBRA_OPT_STRING_LIST, "[\"x\"]", UMBRA_OPT_LIVE),
+                          option("limit", UMBRA_OPT_SIZE, nullptr, UMBRA_OPT_LIVE)};
         vault_ = plugin(UMBRA_KIND_STORAGE, "vault", vault_options_.data(), vault_options_.size());
     }
     const umbra_plugin* find(umbra_kind kind, std::string_view name) const override {
@@ -209,10 +211,39 @@ TEST(ReloadTest, OptionsAreComparedOneByOneAndSecretsAreMasked) {
     end["storage.options.password"] = "\"new-word\"";
     end["storage.options.hosts"] = "[\"a\", \"b,c\"]";
     EXPECT_THAT(lines(plan_reload(with(start), with(end)).restart),
-                ElementsAre("storage.options.hosts [\"a\"] [\"a\",\"b,c\"]",
+                ElementsAre("storage.options.hosts [\"a\"] [\"a\", \"b,c\"]",
                             "storage.options.password (secret) (secret)"));
     EXPECT_THAT(lines(plan_reload(with({{"storage.plugin", "\"vault\""}}), with(start)).restart),
                 ElementsAre("storage.options.password - (secret)"));
+}
+
+TEST(ReloadTest, LiveOptionsChangeAtOnceAndTheOthersStayAsTheyAre) {
+    const File start{{"storage.plugin", "\"vault\""}, {"storage.options.password", "\"word\""}};
+    File end = start;
+    end["storage.options.pace"] = "[\"y\", \"z\"]";
+    end["storage.options.limit"] = "\"1MiB\"";
+    end["storage.options.path"] = "\"kw\"";
+    InstanceConfig running = with(start);
+    {
+        const InstanceConfig file = with(end);
+        const ReloadPlan plan = plan_reload(running, file);
+        EXPECT_THAT(lines(plan.live), ElementsAre("storage.options.limit - \"1MiB\"",
+                                                  "storage.options.pace [\"x\"] [\"y\", \"z\"]"));
+        EXPECT_THAT(lines(plan.restart), ElementsAre("storage.options.path \"kv\" \"kw\""));
+        adopt(running, file, plan.live.front().key);
+        EXPECT_THAT(plan_reload(running, file).live, IsEmpty());
+        EXPECT_THAT(lines(plan_reload(running, file).restart),
+                    ElementsAre("storage.options.path \"kv\" \"kw\""));
+    }
+    // What the plugin gets, with the file that it came from gone.
+    const umbra_value* values = running.storage.options.data();
+    ASSERT_EQ(running.storage.options.size(), 6u);
+    EXPECT_EQ(std::string(values[0].text.ptr, values[0].text.len), "kv");
+    EXPECT_EQ(std::string(values[1].text.ptr, values[1].text.len), "word");
+    ASSERT_EQ(values[4].list_len, 2u);
+    EXPECT_EQ(std::string(values[4].list[1].ptr, values[4].list[1].len), "z");
+    EXPECT_EQ(values[5].present, 1u);
+    EXPECT_EQ(values[5].integer, 1024 * 1024);
 }
 
 TEST(ReloadTest, AnotherPluginIsOneChangeWhateverItsOptionsAre) {

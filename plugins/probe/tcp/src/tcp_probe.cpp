@@ -70,6 +70,11 @@ TcpProbe::~TcpProbe() {
     ::close(wake_fd_);
 }
 
+void TcpProbe::change_options(const Options& options, Reply<Done> reply) {
+    timeout_ = options.timeout;
+    reply.ok();
+}
+
 void TcpProbe::check(Reply<ProbeResult> reply) {
     const auto began = now_monotonic();
     auto deadline = began + timeout_;

@@ -42,6 +42,8 @@ public:
     ~TcpProbe() override;
 
     void check(Reply<ProbeResult> reply) override;
+    /// The timeout: of the checks that begin from now on.
+    void change_options(const Options& options, Reply<Done> reply);
     void stop(Reply<Done> reply) override;
 
 private:

@@ -48,10 +48,22 @@ public:
         umbra::opt<&Options::checkpoint_pages>("checkpoint_pages")
             .def("1000")
             .range("1", "100000")
+            .live()
             .help("Pages in SQLite's write-ahead log after which it is moved into the database."));
 
     SqliteStorage(Context context, const Options& options)
-        : QueuedStorage(context, std::make_unique<SqliteStore>(settings_of(context, options))) {}
+        : SqliteStorage(context, std::make_shared<SqliteStore>(settings_of(context, options))) {}
+
+    void change_options(const Options& options, Reply<Done> reply) {
+        store_->set_checkpoint_pages(static_cast<int>(options.checkpoint_pages));
+        reply.ok();
+    }
+
+private:
+    SqliteStorage(Context context, std::shared_ptr<SqliteStore> store)
+        : QueuedStorage(context, store), store_(std::move(store)) {}
+
+    std::shared_ptr<SqliteStore> store_;
 };
 
 }  // namespace umbra::sqlite_storage

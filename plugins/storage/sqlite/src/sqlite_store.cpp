@@ -61,6 +61,7 @@ Result<Done> sync_file(const std::string& path, int flags) {
 
 SqliteStore::SqliteStore(Settings settings)
     : settings_(std::move(settings)),
+      checkpoint_pages_(settings_.checkpoint_pages),
       database_(path(settings_.file)),
       mark_(path(settings_.file + ".mark")) {}
 
@@ -259,7 +260,7 @@ Result<Done> SqliteStore::end(const storage_queue::Extent& extent) {
     if (auto r = database_.run("COMMIT"); !r.ok()) return r;
     extent_ = extent;
     mark_.set(++commits_);
-    if (database_.log_pages() < settings_.checkpoint_pages) return Done{};
+    if (database_.log_pages() < checkpoint_pages_) return Done{};
     // The commit is durable whatever comes of this; on a full disk the WAL grows on. Any other
     // failure is final: a second try would succeed for pages that the kernel has dropped.
     if (const auto r = database_.checkpoint(); !r.ok() && r.error().code != Errc::exhausted)

@@ -167,6 +167,10 @@ typedef struct umbra_lifecycle {
     void (*stop)(void *self, umbra_op *op);
     /* Only after stop() completed. */
     void (*destroy)(void *self);
+    /* Other values for the options that are LIVE; what the others have is as before. All or none:
+     * a failure leaves the old values in force. Values are borrowed for the call. Null: options
+     * count when the instance is made, LIVE or not. A table may end before this member. */
+    void (*change_options)(void *self, const umbra_value *values, size_t count, umbra_op *op);
 } umbra_lifecycle;
 
 /* --- transport: messages between the two instances ----------------------------------------------

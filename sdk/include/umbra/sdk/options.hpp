@@ -94,6 +94,7 @@ struct Opt {
     constexpr Opt required() const {
         return with([](auto& o) { o.flags |= UMBRA_OPT_REQUIRED; });
     }
+    /// May change while the instance runs: the author's class has change_options(), see plugin.hpp.
     constexpr Opt live() const {
         return with([](auto& o) { o.flags |= UMBRA_OPT_LIVE; });
     }

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 namespace umbra {
 
@@ -109,7 +111,9 @@ template <class Kind>
 struct ThunksFor;
 
 /// Thunks every kind shares. `P` is the author's class: constructible from (Context, Options), with
-/// static members `info` (PluginInfo) and `schema` (OptionSchema).
+/// static members `info` (PluginInfo) and `schema` (OptionSchema). It may have
+/// `change_options(Options, Reply<Done>)`: other values for what the schema calls live(), while the
+/// instance runs; the rest is as before.
 template <class P>
 struct LifeThunks {
     static int32_t create(const umbra_host* host, const umbra_value* values, size_t count,
@@ -133,8 +137,26 @@ struct LifeThunks {
         guarded(op, [&] { kind(self)->stop(Reply<Done>{op}); });
     }
     static void destroy(void* self) { delete kind(self); }
+    static void change_options(void* self, const umbra_value* values, size_t count, umbra_op* op) {
+        guarded(op, [&] {
+            static_cast<P*>(kind(self))
+                ->change_options(P::schema.decode(values, count), Reply<Done>{op});
+        });
+    }
+    /// Null for an author's class that does not have it.
+    static constexpr auto changer() -> decltype(umbra_lifecycle::change_options) {
+        using Options = typename std::remove_cvref_t<decltype(P::schema)>::options_type;
+        if constexpr (requires(P & plugin, Options options, Reply<Done> reply) {
+                          plugin.change_options(std::move(options), std::move(reply));
+                      }) {
+            return &change_options;
+        } else {
+            return nullptr;
+        }
+    }
 
-    static constexpr umbra_lifecycle table{sizeof(umbra_lifecycle), &create, &stop, &destroy};
+    static constexpr umbra_lifecycle table{sizeof(umbra_lifecycle), &create, &stop, &destroy,
+                                           changer()};
 };
 
 }  // namespace detail

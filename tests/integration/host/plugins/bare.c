@@ -82,7 +82,7 @@ static const umbra_lifecycle life = {sizeof life, create,
 #else
                                      stop,
 #endif
-                                     destroy};
+                                     destroy, NULL};
 #ifdef BARE_NO_CHECK
 /* As if built when the table had no functions yet. */
 static const umbra_probe_api api = {sizeof(uint32_t), NULL};

@@ -75,6 +75,14 @@ public:
         reply.ok(good());
     }
 
+    /// Takes the mode as well, so that a test sees which values came.
+    void change_options(const Options& options, umbra::Reply<umbra::Done> reply) {
+        if (options.mode == "throw") throw std::runtime_error("never");
+        mode_ = options.mode;
+        timeout_ = options.timeout;
+        reply.ok();
+    }
+
     void stop(umbra::Reply<umbra::Done> reply) override {
         for (auto& thread : threads_) thread.join();
         threads_.clear();

@@ -103,7 +103,7 @@ static void destroy(void *self) { free(self); }
 static const umbra_option options[] = {{sizeof(umbra_option), UMBRA_OPT_STRING, UMBRA_OPT_REQUIRED,
                                         "mode", NULL, NULL, NULL, NULL, NULL,
                                         "Which rule to break."}};
-static const umbra_lifecycle life = {sizeof life, create, stop, destroy};
+static const umbra_lifecycle life = {sizeof life, create, stop, destroy, NULL};
 static const umbra_probe_api api = {sizeof api, check};
 static const umbra_plugin plugin = {
     sizeof plugin, UMBRA_KIND_PROBE, "rude", "1.0.0", "Breaks the rules.",

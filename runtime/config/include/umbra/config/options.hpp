@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace umbra::config {
 
 /// One option with its value, for people. Of a secret one too: mask it.
 struct ShownOption {
-    std::string key, literal;
-    bool secret = false;
+    std::string key;
+    std::optional<std::string> literal;  ///< Nothing: neither given nor a default.
+    bool secret = false, live = false;
 };
 
 /// Values of a plugin's options, in the order of its table, defaults applied; what
@@ -30,8 +32,15 @@ public:
     /// Canonical `key = literal` of what the user gave, sorted; two are equal when a plugin could
     /// not tell them apart. Secret ones are in it: not for logs.
     [[nodiscard]] const std::string& fingerprint() const noexcept;
-    /// All that have a value, given or default.
+    /// All options, in the order of the table.
     [[nodiscard]] const std::vector<ShownOption>& shown() const noexcept;
+    /// These, with the values that `other` has for options that are live in both.
+    [[nodiscard]] OptionValues with_live(const OptionValues& other) const;
+
+    /// Nothing but live options has another value in `other`.
+    [[nodiscard]] bool only_live_differs(const OptionValues& other) const {
+        return with_live(other) == other;
+    }
 
     bool operator==(const OptionValues& other) const {
         return fingerprint() == other.fingerprint();

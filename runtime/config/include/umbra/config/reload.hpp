@@ -28,7 +28,12 @@ struct ReloadPlan {
 /// Compares key by key, in the order of contract.md. Pure.
 [[nodiscard]] ReloadPlan plan_reload(const InstanceConfig& running, const InstanceConfig& file);
 
-/// Makes `running` use what `file` says for one key that takes effect at once.
+/// What the key of an option begins with.
+inline constexpr std::string_view transport_options = "transport.options.";
+inline constexpr std::string_view storage_options = "storage.options.";
+
+/// Makes `running` use what `file` says for one key that takes effect at once; for the key of an
+/// option, all live options of that plugin.
 /// @pre plan_reload(running, file) has `key` among `live`
 void adopt(InstanceConfig& running, const InstanceConfig& file, std::string_view key);
 

@@ -44,6 +44,13 @@ public:
     /// `done`: by the plugin, or `Errc::closed`.
     void stop(Deadline deadline, Callback<Done> done);
 
+    /// Whether the plugin takes other values for its live options while it runs.
+    [[nodiscard]] bool changes_options() const noexcept;
+    /// Hands it other values, aligned with its option table and borrowed for the call; those of
+    /// options that are not live are the ones that it was made with.
+    void change_options(const umbra_value* values, std::size_t count, Deadline deadline,
+                        Callback<Done> done);
+
     /// "tunnel main (gateway 0.1.0)"
     [[nodiscard]] const std::string& label() const noexcept;
     [[nodiscard]] CallStats stats() const;

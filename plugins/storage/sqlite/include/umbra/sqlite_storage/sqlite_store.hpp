@@ -6,6 +6,7 @@
 #include <umbra/storage_queue/mark.hpp>
 #include <umbra/storage_queue/queued_storage.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ struct Settings {
 /// finds damage answers `data_loss` too, and may be tried again with other files. `exhausted` when
 /// the disk is full: nothing was changed, a later try may succeed.
 ///
-/// Threads: one at a time, but for `interrupt()`.
+/// Threads: one at a time, but for `interrupt()` and `set_checkpoint_pages()`.
 class SqliteStore final : public storage_queue::Backend {
 public:
     explicit SqliteStore(Settings settings);
@@ -52,6 +53,8 @@ public:
     Result<Done> install(const LogEntry& snapshot) override;
     Result<Done> compact(const LogEntry& snapshot) override;
     void interrupt() noexcept override { database_.interrupt(); }
+    /// From any thread; counts for the next commit.
+    void set_checkpoint_pages(int pages) noexcept { checkpoint_pages_ = pages; }
 
 private:
     [[nodiscard]] Result<Done> ready() const;
@@ -78,6 +81,7 @@ private:
     Result<LogEntry> row(Statement& statement, const char* what);
 
     Settings settings_;
+    std::atomic<int> checkpoint_pages_;
     storage_queue::DirectoryLock lock_;
     Database database_;
     storage_queue::Mark mark_;
