@@ -97,6 +97,7 @@ void normalise_replication(core::Node& n, const Clock& clock, const Names& names
     if (n.in_sync_ask_) names.rename(n.in_sync_ask_->ask);
     clock.deadline(n.next_in_sync_);
     clock.deadline(n.next_beacon_);
+    if (n.offered_) clock.deadline(n.offered_->until);
     if (n.follow_ask_) names.rename(*n.follow_ask_);
     clock.deadline(n.next_follow_);
     clock.deadline(n.next_report_);
@@ -130,6 +131,11 @@ void forget_unused(core::Node& n) {
         tunnel.next_activate = present;
         tunnel.activated = 0;
     }
+    // No log here is long enough to be compacted, and these are asked for nothing else.
+    if (n.log_.entries().size() < n.settings_.compaction.keep) {
+        n.told_committed_ = 0;
+        n.offered_.reset();
+    }
     // Shown to people only.
     n.alerts_.clear();
     n.standing_.clear();
@@ -149,6 +155,7 @@ void normalise_writes(Party& p, core::Node& n) {
     const auto op = n.storing_.empty() ? n.last_op_ : n.storing_.front().op - 1;
     for (auto& write : p.storing) lower(write.op, op);
     for (auto& write : n.storing_) lower(write.op, op);
+    if (n.compacting_) lower(*n.compacting_, op);
     lower(n.last_op_, op);
 }
 

@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::uint64_t stream_of_style = 101;
 constexpr std::uint64_t stream_of_rates = 104;
+constexpr std::uint64_t stream_of_rot = 105;
+/// Those that the style of a life is drawn from; `rot` came later and changes no other's luck.
+constexpr std::size_t styled_count = index_of(Fault::rot);
 /// On average one blow in that time, whatever the number of kinds.
 constexpr Duration between_blows = 900ms;
 
@@ -18,11 +21,11 @@ void Simulation::choose_faults() {
     Random random(options_.seed, stream_of_style);
     const auto style = random.below(100);
     auto& faults = world_.faults;
-    for (std::size_t kind = 0; kind < fault_count; ++kind) {
+    for (std::size_t kind = 0; kind < styled_count; ++kind) {
         const bool wanted = random.chance(500);
         if (style < 75 && (style >= 50 || wanted)) faults.set(kind);
     }
-    if (style >= 75 && style < 90) faults.set(static_cast<std::size_t>(random.below(fault_count)));
+    if (style >= 75 && style < 90) faults.set(static_cast<std::size_t>(random.below(styled_count)));
     // An instance that loses its disk and a gateway that loses its record are two losses at once of
     // what is kept twice: no rule can bring back an epoch that nobody remembers.
     const bool keeps_record = random.chance(500);
@@ -30,12 +33,15 @@ void Simulation::choose_faults() {
     // Where nobody counts who is in sync, the loss of a disk can be that of the only copy.
     if (!fenced_) faults.reset(index_of(Fault::disk_loss));
     std::size_t kinds = 0;
-    for (std::size_t kind = 0; kind < fault_count; ++kind) {
+    for (std::size_t kind = 0; kind < styled_count; ++kind) {
         kinds += faults.test(kind) && strikes(static_cast<Fault>(kind)) ? 1 : 0;
     }
     for (auto& mean : mean_interval_) {
         mean = static_cast<std::int64_t>(kinds + 1) *
                random.between(between_blows / 3, 2 * between_blows);
+    }
+    if (style < 90 && Random(options_.seed, stream_of_rot).chance(250)) {
+        faults.set(index_of(Fault::rot));
     }
     // Only now: how often the others strike must not depend on it.
     faults &= ~options_.without;

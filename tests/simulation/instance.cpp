@@ -251,6 +251,7 @@ void Instance::carry_out(const core::Effect& one) {
         on_reply(reply->request, *reply);
     } else if (const auto* alert = std::get_if<effect::RaiseAlert>(&one)) {
         alerts_.insert(alert->id);
+        world_.trace(name_, "alert " + alert->id + ": " + alert->text);
         world_.count("alert: " + alert->id);
     } else if (const auto* clear = std::get_if<effect::ClearAlert>(&one)) {
         alerts_.erase(clear->id);

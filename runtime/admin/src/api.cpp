@@ -222,7 +222,7 @@ void get_history(Call call) {
     call.control.history(*max, [answer = call.answer](instance::Reply reply,
                                                       std::vector<instance::HistoryEntry> entries) {
         if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
-        answer({200, render_history(entries)});
+        answer({200, render_history(entries, reply.message)});
     });
 }
 

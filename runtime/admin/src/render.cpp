@@ -195,8 +195,11 @@ std::string render_divergences(const std::vector<instance::DivergenceView>& view
     return json::serialize(json::object{{"divergences", std::move(list)}});
 }
 
-std::string render_history(const std::vector<instance::HistoryEntry>& history) {
-    return json::serialize(json::object{{"history", history_array(history)}});
+std::string render_history(const std::vector<instance::HistoryEntry>& history,
+                           const std::string& note) {
+    json::object body{{"history", history_array(history)}};
+    if (!note.empty()) body["note"] = note;
+    return json::serialize(body);
 }
 
 std::string render_comparison(const instance::Comparison& compared, const std::string& text) {

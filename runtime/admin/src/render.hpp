@@ -12,7 +12,8 @@ namespace umbra::admin {
 [[nodiscard]] std::string render_status(const instance::Status& status);
 [[nodiscard]] std::string render_alerts(const std::vector<instance::Alert>& alerts);
 [[nodiscard]] std::string render_decisions(const std::vector<instance::Decision>& decisions);
-[[nodiscard]] std::string render_history(const std::vector<instance::HistoryEntry>& history);
+[[nodiscard]] std::string render_history(const std::vector<instance::HistoryEntry>& history,
+                                         const std::string& note);
 [[nodiscard]] std::string render_divergences(const std::vector<instance::DivergenceView>& views);
 /// @param text  The same as lines, for people.
 [[nodiscard]] std::string render_comparison(const instance::Comparison& compared,

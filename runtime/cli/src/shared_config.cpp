@@ -165,6 +165,7 @@ int config_history(const Connection& connection, unsigned max) {
                    std::to_string(list_of(entry, "changes").size()), text_of(entry, "message")});
     }
     print_line(table.empty() ? "no history" : table.render());
+    if (const auto note = text_of(answer.body, "note"); !note.empty()) print_line(note);
     return exit_done;
 }
 

@@ -31,13 +31,22 @@ struct Point {
     core::Document document;
 };
 
+/// What there is instead of a revision that is not.
+std::string kept_revisions(const core::Log& log) {
+    return "the revisions " + core::to_string(log.base().revision) + " to " +
+           core::to_string(log.last().revision) + " are kept";
+}
+
 std::variant<Point, Reply> find_revision(const core::Log& log, const std::string& text) {
     const auto parsed = parse_revision(text);
     if (!parsed) return invalid("\"" + text + "\" is not a revision; one looks like 3.41");
+    if (parsed->seq < log.base().revision.seq) {
+        return invalid("revision " + text + " is not kept any more; " + kept_revisions(log));
+    }
     const auto place = log.position_at(parsed->seq);
     auto found = log.document_at(parsed->seq);
     if (!place || !found || place->revision != *parsed) {
-        return invalid("there is no revision " + text + " in the history");
+        return invalid("there is no revision " + text + " in the history; " + kept_revisions(log));
     }
     return Point{*parsed, std::move(*found)};
 }
@@ -202,6 +211,10 @@ std::pair<Reply, Comparison> diff(const core::Log& log, const std::string& from,
     std::variant<Point, Reply> start = after;
     if (!from.empty()) {
         start = find_revision(log, from);
+    } else if (after.revision == log.base().revision && after.revision.seq != 0) {
+        return {invalid("what revision " + core::to_string(after.revision) +
+                        " changed is not kept any more; " + kept_revisions(log)),
+                {}};
     } else if (const auto before = log.position_at(after.revision.seq - 1)) {
         start = Point{before->revision, *log.document_at(before->revision.seq)};
     }
@@ -217,6 +230,11 @@ std::pair<Reply, Comparison> diff(const core::Log& log, const std::string& from,
     return {
         Reply{Outcome::done, {}, {}, config::diff_text(before.document, after.document), result.to},
         std::move(result)};
+}
+
+std::string history_note(const core::Log& log, std::size_t shown) {
+    if (log.base().revision.seq == 0 || shown < log.entries().size()) return {};
+    return "what came before is not kept any more; " + kept_revisions(log);
 }
 
 std::vector<HistoryEntry> history(const core::Log& log, std::size_t max) {

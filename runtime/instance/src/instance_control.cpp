@@ -111,7 +111,10 @@ void Instance::edit(Edit edit, Done done) {
 void Instance::history(std::size_t max,
                        std::function<void(Reply, std::vector<HistoryEntry>)> done) {
     loop_.post([this, max, done = std::move(done)] {
-        done(Reply{}, instance::history(node_->log(), max));
+        auto list = instance::history(node_->log(), max);
+        Reply reply;
+        reply.message = history_note(node_->log(), list.size());
+        done(std::move(reply), std::move(list));
     });
 }
 

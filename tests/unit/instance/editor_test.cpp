@@ -223,5 +223,28 @@ TEST_F(EditorTest, DiffWithoutRevisionsIsWhatTheLastEditChanged) {
     EXPECT_THAT(diff(empty, "", "").second.keys, IsEmpty());
 }
 
+TEST_F(EditorTest, WhatIsCompactedIsNotKeptAndTheAnswerSaysWhatIs) {
+    log.compact(2);
+    const std::string kept = "the revisions 1.2 to 1.3 are kept";
+    EXPECT_EQ(refused(rollback("1.1")).message, "revision 1.1 is not kept any more; " + kept);
+    EXPECT_EQ(refused(rollback("1.1")).outcome, Outcome::invalid);
+    EXPECT_EQ(refused(rollback("1.9")).message, "there is no revision 1.9 in the history; " + kept);
+    EXPECT_EQ(show(log, "", "1.1").message, "revision 1.1 is not kept any more; " + kept);
+    EXPECT_EQ(diff(log, "1.1", "1.3").first.message, "revision 1.1 is not kept any more; " + kept);
+    EXPECT_EQ(diff(log, "", "1.2").first.message,
+              "what revision 1.2 changed is not kept any more; " + kept);
+    EXPECT_EQ(diff(log, "1.2", "1.3").first.outcome, Outcome::done) << "the oldest that is kept";
+    EXPECT_TRUE(std::holds_alternative<CheckedEdit>(check(rollback("1.2"))));
+}
+
+TEST_F(EditorTest, TheHistorySaysWhereItBegins) {
+    EXPECT_EQ(history_note(log, history(log, 10).size()), "");
+    log.compact(2);
+    EXPECT_EQ(history_note(log, history(log, 10).size()),
+              "what came before is not kept any more; the revisions 1.2 to 1.3 are kept");
+    add({{"takeover.grace_period", "\"50s\""}});
+    EXPECT_EQ(history_note(log, history(log, 1).size()), "") << "there is more to ask for";
+}
+
 }  // namespace
 }  // namespace umbra::instance
