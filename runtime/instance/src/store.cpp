@@ -77,7 +77,8 @@ Result<core::Log> Store::load(Loop& loop, core::HashFunction hash) {
 
 Result<Done> Store::append_now(Loop& loop, const core::Logged& entry) {
     return await<Done>(loop, [&](auto done) {
-        handle_->append({to_entry(entry)}, host::Deadline::after(storage_open_limit), std::move(done));
+        handle_->append({to_entry(entry)}, host::Deadline::after(storage_open_limit),
+                        std::move(done));
     });
 }
 
@@ -181,8 +182,8 @@ void Store::carry_out(const core::effect::SettleDivergence& effect) {
 }
 
 void Store::change_options(const config::OptionValues& values, host::Callback<Done> done) {
-    handle_->change_options(values.data(), values.size(), host::Deadline::after(storage_options_limit),
-                            std::move(done));
+    handle_->change_options(values.data(), values.size(),
+                            host::Deadline::after(storage_options_limit), std::move(done));
 }
 
 void Store::stop(Duration limit, std::function<void()> done) {
