@@ -18,8 +18,8 @@ else()
 endif()
 
 umbra_add_test(storage_etcd_test LABEL unit
-    SOURCES unit/storage_etcd/endpoint_test.cpp unit/storage_etcd/layout_test.cpp
-            unit/storage_etcd/json_text_test.cpp
+    SOURCES unit/etcd/endpoint_test.cpp unit/etcd/json_text_test.cpp
+            unit/storage_etcd/layout_test.cpp
     LIBRARIES umbra_etcd_storage)
 target_compile_definitions(storage_etcd_test PRIVATE
     UMBRA_STORAGE_ETCD_README="${PROJECT_SOURCE_DIR}/plugins/storage/etcd/README.md")

@@ -42,8 +42,11 @@ TABLE = {
     "plugins/storage/queue": (["sdk"], [C], False, "what the storages share; no plugin"),
     "plugins/storage/sqlite": (
         ["sdk", "plugins/storage/queue"], [C, r"sqlite3\.h"], False, "the public SDK is enough"),
+    "plugins/etcd": (
+        ["sdk"], [C, ASIO, BEAST, JSON, SSL], False,
+        "a client of etcd: knows neither logs nor registers; no plugin"),
     "plugins/storage/etcd": (
-        ["sdk", "plugins/storage/queue"], [C, ASIO, BEAST, JSON, SSL], False,
+        ["sdk", "plugins/storage/queue", "plugins/etcd"], [C, JSON, SSL], False,
         "the public SDK is enough"),
     "plugins/probe/tcp": (["sdk"], [C], False, "the public SDK is enough"),
     "plugins/tunnel/gateway/protocol": (
@@ -54,8 +57,8 @@ TABLE = {
         ["sdk", "plugins/tunnel/gateway/protocol", "plugins/tunnel/gateway/link"],
         [C, ASIO, SSL], False, "a plugin like any other: the runtime stays out of it"),
     "plugins/tunnel/gateway/server": (
-        ["sdk", "plugins/tunnel/gateway/protocol", "plugins/tunnel/gateway/link", "runtime/base",
-         "runtime/config"], [C, ASIO, JSON, SSL, FMT, r"CLI/.*"], False,
+        ["sdk", "plugins/tunnel/gateway/protocol", "plugins/tunnel/gateway/link", "plugins/etcd",
+         "runtime/base", "runtime/config"], [C, ASIO, JSON, SSL, FMT, r"CLI/.*"], False,
         "a program of its own: shares log, HTTP and file reading with the runtime, no decisions"),
 }  # fmt: skip
 # Single headers where a folder as a whole would be too much.

@@ -124,7 +124,8 @@ Result<std::string> EtcdStore::claim(const std::optional<KeyValue>& found) {
     const auto owner = head_.owner;
     revision_ = 0;
     if (!found) {
-        const auto rest = client_.range(keys_.prefix(), end_of_prefix(keys_.prefix()), 0, true);
+        const auto rest =
+            client_.range(keys_.prefix(), etcd::end_of_prefix(keys_.prefix()), 0, true);
         if (!rest.ok()) return rest.error();
         head_.instance = instance;
         if (rest.value().count == 0) return std::string{};

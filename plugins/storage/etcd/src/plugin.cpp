@@ -1,10 +1,7 @@
 #include <umbra/etcd_storage/etcd_store.hpp>
 #include <umbra/sdk/export.hpp>
 
-#include <cerrno>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 
@@ -13,7 +10,6 @@ namespace umbra::etcd_storage {
 namespace {
 
 constexpr std::size_t prefix_max = 200;
-constexpr std::size_t endpoints_max = 16;
 
 struct Options {
     std::vector<std::string> endpoints;
@@ -39,12 +35,9 @@ std::string password_of(const Options& options) {
     if (options.password.has_value() == options.password_file.has_value())
         wrong("option \"user\" needs a password: set either \"password_file\" or \"password\"");
     if (options.password) return *options.password;
-    std::ifstream in{*options.password_file};
-    std::string line;
-    if (!std::getline(in, line) && line.empty())
-        wrong("option \"password_file\": cannot read a password from " + *options.password_file +
-              "; it has to be the first line of a readable file");
-    return line;
+    auto read = etcd::read_password(*options.password_file);
+    if (!read.ok()) wrong("option \"password_file\": " + read.error().message);
+    return std::move(read).value();
 }
 
 std::string prefix_of(const Context& context, const Options& options) {
@@ -60,11 +53,11 @@ std::string prefix_of(const Context& context, const Options& options) {
 
 Settings settings_of(const Context& context, const Options& options) {
     Settings settings;
-    if (options.endpoints.empty() || options.endpoints.size() > endpoints_max)
+    if (options.endpoints.empty() || options.endpoints.size() > etcd::endpoints_max)
         wrong("option \"endpoints\" names 1 to 16 members of etcd, found " +
               std::to_string(options.endpoints.size()));
     for (const auto& url : options.endpoints) {
-        auto endpoint = parse_endpoint(url);
+        auto endpoint = etcd::parse_endpoint(url);
         if (!endpoint.ok()) wrong("option \"endpoints\": " + endpoint.error().message);
         settings.client.endpoints.push_back(std::move(endpoint).value());
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <umbra/etcd_storage/client.hpp>
+#include <umbra/etcd/client.hpp>
 #include <umbra/etcd_storage/layout.hpp>
 #include <umbra/storage_queue/checks.hpp>
 #include <umbra/storage_queue/directory_lock.hpp>
@@ -13,6 +13,12 @@
 #include <vector>
 
 namespace umbra::etcd_storage {
+
+using etcd::Client;
+using etcd::ClientSettings;
+using etcd::Found;
+using etcd::KeyValue;
+using etcd::Transaction;
 
 /// Of one transaction; etcd's own limits are 1.5 MiB and 128 as a default.
 inline constexpr std::size_t transaction_bytes_max = std::size_t{1} << 20;

@@ -1,8 +1,8 @@
-#include <umbra/etcd_storage/endpoint.hpp>
+#include <umbra/etcd/endpoint.hpp>
 
 #include <gtest/gtest.h>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 namespace {
 
 TEST(Endpoint, IsReadAndWritten) {
@@ -28,4 +28,4 @@ TEST(Endpoint, AnythingElseIsRefusedInItsOwnWords) {
 }
 
 }  // namespace
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

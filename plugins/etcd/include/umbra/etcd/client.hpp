@@ -1,27 +1,31 @@
 #pragma once
 
-#include <umbra/etcd_storage/endpoint.hpp>
-#include <umbra/etcd_storage/http_connection.hpp>
-#include <umbra/etcd_storage/json_text.hpp>
+#include <umbra/etcd/endpoint.hpp>
+#include <umbra/etcd/http_connection.hpp>
+#include <umbra/etcd/json_text.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 /// Pause after every member was tried in vain; it doubles up to the second.
 inline constexpr std::chrono::milliseconds pause_min{50};
 inline constexpr std::chrono::milliseconds pause_max{1000};
 
+/// Members that a client is given, at most.
+inline constexpr std::size_t endpoints_max = 16;
+
 struct ClientSettings {
-    std::vector<Endpoint>
-        endpoints;  ///< Tried in order, beginning with the one that answered last.
+    /// Tried in order, beginning with the one that answered last.
+    std::vector<Endpoint> endpoints;
     TlsFiles tls;
     std::string user;  ///< Empty: without authentication.
     std::string password;
@@ -31,6 +35,9 @@ struct ClientSettings {
     /// For the log: a member is lost, or found again.
     std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
+
+/// The first line of a file. `invalid` when there is none to read.
+Result<std::string> read_password(const std::string& file);
 
 /// Asks a cluster, and goes on asking while no member can answer: `patience` long.
 ///
@@ -51,6 +58,8 @@ public:
     Result<Found> range(const std::string& key, const std::string& end, std::size_t limit,
                         bool count_only = false);
     Result<Outcome> commit(const Transaction& transaction);
+    /// The same for one that only reads: no error says that its effect is unknown.
+    Result<Outcome> look(const Transaction& transaction);
     void close() { connection_.close(); }
 
     /// No more waiting: what fails from now on fails at once.
@@ -81,4 +90,4 @@ private:
     bool interrupted_ = false;  // guarded by mutex_
 };
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

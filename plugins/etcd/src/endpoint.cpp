@@ -1,8 +1,8 @@
-#include <umbra/etcd_storage/endpoint.hpp>
+#include <umbra/etcd/endpoint.hpp>
 
 #include <charconv>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 namespace {
 
@@ -54,4 +54,4 @@ std::string to_string(const Endpoint& endpoint) {
            (bracket ? "]" : "") + ":" + endpoint.port;
 }
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

@@ -1,4 +1,4 @@
-#include <umbra/etcd_storage/json_text.hpp>
+#include <umbra/etcd/json_text.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 namespace json = boost::json;
 
@@ -121,24 +121,35 @@ std::string authenticate_request(const std::string& user, const std::string& pas
 Transaction::Transaction(std::string guard, std::uint64_t revision)
     : guard_(std::move(guard)), revision_(revision) {}
 
-void Transaction::put(const std::string& key, std::string_view value) {
+void Transaction::add(std::string operation, std::size_t bytes) {
     success_ += operations_ == 0 ? "" : ",";
-    success_ += "{\"request_put\":{\"key\":\"" + base64(key) + "\",\"value\":\"";
-    success_ += base64(value);
-    success_ += "\"}}";
+    success_ += operation;
     ++operations_;
-    bytes_ += key.size() + value.size() + operation_overhead;
+    bytes_ += bytes + operation_overhead;
+}
+
+void Transaction::put(const std::string& key, std::string_view value) {
+    add("{\"request_put\":{\"key\":\"" + base64(key) + "\",\"value\":\"" + base64(value) + "\"}}",
+        key.size() + value.size());
 }
 
 void Transaction::erase(const std::string& key, const std::string& end) {
-    success_ += operations_ == 0 ? "" : ",";
-    success_ += "{\"request_delete_range\":{\"key\":\"" + base64(key) + "\",\"range_end\":\"" +
-                base64(end) + "\"}}";
-    ++operations_;
-    bytes_ += key.size() + end.size() + operation_overhead;
+    add("{\"request_delete_range\":{\"key\":\"" + base64(key) + "\",\"range_end\":\"" +
+            base64(end) + "\"}}",
+        key.size() + end.size());
+}
+
+void Transaction::read(const std::string& key, const std::string& end,
+                       std::uint64_t changed_since) {
+    std::string range = "{\"request_range\":{\"key\":\"" + base64(key) + "\"";
+    if (!end.empty()) range += ",\"range_end\":\"" + base64(end) + "\"";
+    if (changed_since != 0)
+        range += ",\"min_mod_revision\":\"" + std::to_string(changed_since) + "\"";
+    add(std::move(range) + "}}", key.size() + end.size());
 }
 
 std::string Transaction::request() const {
+    if (guard_.empty()) return "{\"success\":[" + success_ + "]}";
     const auto guard = base64(guard_);
     return "{\"compare\":[{\"key\":\"" + guard +
            "\",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"" +
@@ -161,16 +172,25 @@ Result<Outcome> read_outcome(std::string_view body) {
     outcome.revision = number(*header, "revision");
     const auto* succeeded = object.value().if_contains("succeeded");
     outcome.succeeded = succeeded != nullptr && succeeded->is_bool() && succeeded->get_bool();
-    if (outcome.succeeded) return outcome;
-    const auto* responses = object.value().if_contains("responses");
-    if (responses == nullptr || !responses->is_array() || responses->get_array().empty())
-        return strange();
-    const auto* first = responses->get_array().front().if_object();
-    const auto* range = first == nullptr ? nullptr : member(*first, "response_range");
-    if (range == nullptr) return strange();
-    auto found = read_pairs(*range);
-    if (!found.ok()) return found.error();
-    outcome.found = std::move(found).value();
+    std::vector<Found> reads;
+    if (const auto* responses = object.value().if_contains("responses")) {
+        if (!responses->is_array()) return strange();
+        for (const auto& response : responses->get_array()) {
+            const auto* one = response.if_object();
+            if (one == nullptr) return strange();
+            const auto* range = member(*one, "response_range");
+            if (range == nullptr) continue;  // Of a put or an erase.
+            auto found = read_pairs(*range);
+            if (!found.ok()) return found.error();
+            reads.push_back(std::move(found).value());
+        }
+    }
+    if (outcome.succeeded) {
+        outcome.reads = std::move(reads);
+        return outcome;
+    }
+    if (reads.empty()) return strange();
+    outcome.found = std::move(reads.front());
     return outcome;
 }
 
@@ -194,4 +214,4 @@ Refusal read_refusal(std::string_view body) {
     return refusal;
 }
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

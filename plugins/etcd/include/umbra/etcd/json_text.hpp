@@ -9,7 +9,7 @@
 #include <vector>
 
 /// Requests and answers of etcd's JSON gateway (v3): texts in, texts out.
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 struct KeyValue {
     std::string key;
@@ -25,7 +25,8 @@ struct Found {
 struct Outcome {
     bool succeeded = false;
     std::uint64_t revision = 0;  ///< Of the store after it.
-    Found found;                 ///< What the failure branch asked for.
+    Found found;                 ///< What the failure branch found of the guard.
+    std::vector<Found> reads;    ///< What a success read, in the order of `Transaction::read`.
 };
 
 /// The first key after all that begin with `prefix`. @pre Not all bytes are 0xff.
@@ -36,21 +37,28 @@ std::string range_request(const std::string& key, const std::string& end, std::s
                           bool count_only = false);
 std::string authenticate_request(const std::string& user, const std::string& password);
 
-/// A transaction that does something only if `guard` was last changed at `revision` (0: is not
-/// there), and reads `guard` otherwise.
+/// Operations that are carried out together or not at all.
 class Transaction {
 public:
+    /// Always carried out.
+    Transaction() = default;
+    /// Only if `guard` was last changed at `revision` (0: is not there); `guard` is read otherwise.
     Transaction(std::string guard, std::uint64_t revision);
     void put(const std::string& key, std::string_view value);
     void erase(const std::string& key, const std::string& end);
+    /// Reads after what was added before. @param end  As in `range_request`.
+    /// @param changed_since  Only keys that were changed at this revision or later; 0: all.
+    void read(const std::string& key, const std::string& end, std::uint64_t changed_since = 0);
     [[nodiscard]] std::size_t operations() const { return operations_; }
     /// As etcd counts them against its limit of a request.
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] std::string request() const;
 
 private:
-    std::string guard_;
-    std::uint64_t revision_;
+    void add(std::string operation, std::size_t bytes);
+
+    std::string guard_;  ///< Empty: none.
+    std::uint64_t revision_ = 0;
     std::string success_;
     std::size_t operations_ = 0;
     std::size_t bytes_ = 0;
@@ -67,4 +75,4 @@ struct Refusal {
 };
 Refusal read_refusal(std::string_view body);
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

@@ -1,4 +1,4 @@
-#include <umbra/etcd_storage/http_connection.hpp>
+#include <umbra/etcd/http_connection.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <variant>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -202,4 +202,4 @@ Result<HttpAnswer> HttpConnection::post(const std::string& target, std::string b
     return answer;
 }
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 /// One member of the cluster, as a URL names it.
 struct Endpoint {
@@ -21,4 +21,4 @@ struct Endpoint {
 Result<Endpoint> parse_endpoint(std::string_view url);
 std::string to_string(const Endpoint& endpoint);
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

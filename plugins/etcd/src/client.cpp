@@ -1,10 +1,11 @@
-#include <umbra/etcd_storage/client.hpp>
+#include <umbra/etcd/client.hpp>
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <utility>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 namespace {
 
@@ -46,6 +47,15 @@ struct Client::Attempt {
     bool sent_away = false;  ///< The token is not valid (any more).
 };
 
+Result<std::string> read_password(const std::string& file) {
+    std::ifstream in{file};
+    std::string line;
+    if (!std::getline(in, line) && line.empty())
+        return Error{Errc::invalid, "cannot read a password from " + file +
+                                        "; it has to be the first line of a readable file"};
+    return line;
+}
+
 Client::Client(ClientSettings settings)
     : settings_(std::move(settings)),
       connection_(settings_.tls, settings_.connect_timeout, settings_.request_timeout) {}
@@ -81,6 +91,12 @@ Result<Outcome> Client::commit(const Transaction& transaction) {
     return read_outcome(*body);
 }
 
+Result<Outcome> Client::look(const Transaction& transaction) {
+    const auto body = ask("/v3/kv/txn", transaction.request(), false);
+    if (!body.ok()) return body.error();
+    return read_outcome(*body);
+}
+
 Result<std::string> Client::ask(const std::string& target, const std::string& body, bool writes) {
     const auto began = Clock::now();
     auto length = pause_min;
@@ -104,7 +120,8 @@ Result<std::string> Client::ask(const std::string& target, const std::string& bo
         member_ = (member_ + 1) % settings_.endpoints.size();
         denied = error.code == Errc::denied ? denied + 1 : 0;
         if (denied == settings_.endpoints.size()) return finally(error, unknown);
-        if (interrupted()) return Error{Errc::closed, "the storage is stopping"};
+        if (interrupted())
+            return Error{Errc::closed, "no more is asked of etcd, the program stops"};
         if (++in_vain % settings_.endpoints.size() != 0) continue;
         if (Clock::now() - began + length > settings_.patience) {
             error.code = Errc::unavailable;
@@ -112,7 +129,8 @@ Result<std::string> Client::ask(const std::string& target, const std::string& bo
                             "; the last one: " + error.message;
             return finally(error, unknown);
         }
-        if (!pause(length)) return Error{Errc::closed, "the storage is stopping"};
+        if (!pause(length))
+            return Error{Errc::closed, "no more is asked of etcd, the program stops"};
         length = std::min(length * 2, pause_max);
     }
 }
@@ -180,4 +198,4 @@ Error Client::refused(const HttpAnswer& answer, Attempt& attempt) {
     return {Errc::unavailable, text};
 }
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

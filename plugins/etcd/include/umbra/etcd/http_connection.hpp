@@ -1,6 +1,6 @@
 #pragma once
 
-#include <umbra/etcd_storage/endpoint.hpp>
+#include <umbra/etcd/endpoint.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 
 /// Bytes of one answer; more is `exhausted`.
 inline constexpr std::size_t answer_bytes_max = std::size_t{48} << 20;
@@ -55,4 +55,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd

@@ -1,8 +1,8 @@
-#include <umbra/etcd_storage/json_text.hpp>
+#include <umbra/etcd/json_text.hpp>
 
 #include <gtest/gtest.h>
 
-namespace umbra::etcd_storage {
+namespace umbra::etcd {
 namespace {
 
 TEST(JsonText, RequestsAreThoseOfTheGateway) {
@@ -20,6 +20,13 @@ TEST(JsonText, RequestsAreThoseOfTheGateway) {
         R"("success":[{"request_put":{"key":"aw==","value":"AP8="}},)"
         R"({"request_delete_range":{"key":"YQ==","range_end":"Yg=="}}],)"
         R"("failure":[{"request_range":{"key":"aGVhZA=="}}]})");
+    Transaction free;
+    free.put("k", "");
+    free.read("a/", "a0");
+    free.read("k", "", 9);
+    EXPECT_EQ(free.request(), R"({"success":[{"request_put":{"key":"aw==","value":""}},)"
+                              R"({"request_range":{"key":"YS8=","range_end":"YTA="}},)"
+                              R"({"request_range":{"key":"aw==","min_mod_revision":"9"}}]})");
     EXPECT_EQ(end_of_prefix("a/"), "a0");
     EXPECT_EQ(end_of_prefix("a\xff"), "b");
 }
@@ -43,6 +50,13 @@ TEST(JsonText, AnswersAreRead) {
     ASSERT_TRUE(lost.ok());
     EXPECT_FALSE(lost.value().succeeded);
     EXPECT_EQ(lost.value().found.pairs.at(0).mod_revision, 6u);
+    const auto both = read_outcome(
+        R"({"header":{"revision":"12"},"succeeded":true,"responses":[{"response_put":{}},)"
+        R"({"response_range":{"kvs":[{"key":"aw==","mod_revision":"12"}]}},{"response_range":{}}]})");
+    ASSERT_TRUE(both.ok());
+    ASSERT_EQ(both.value().reads.size(), 2u);
+    EXPECT_EQ(both.value().reads.at(0).pairs.at(0).mod_revision, 12u);
+    EXPECT_TRUE(both.value().reads.at(1).pairs.empty());
     EXPECT_EQ(*read_token(R"({"token":"t.1"})"), "t.1");
 }
 
@@ -54,7 +68,9 @@ TEST(JsonText, WhatIsNoAnswerIsAnError) {
         EXPECT_FALSE(read_range(text).ok()) << text;
     for (const char* text :
          {"", "{}", R"({"header":{}})", R"({"header":1,"succeeded":true})",
-          R"({"header":{},"responses":[]})", R"({"header":{},"responses":[{}]})"})
+          R"({"header":{},"responses":[]})", R"({"header":{},"responses":[{}]})",
+          R"({"header":{},"succeeded":true,"responses":[1]})",
+          R"({"header":{},"succeeded":true,"responses":[{"response_range":{"kvs":1}}]})"})
         EXPECT_FALSE(read_outcome(text).ok()) << text;
     for (const char* text : {"", "{}", R"({"token":1})"}) EXPECT_FALSE(read_token(text).ok());
     const std::string deep(100'000, '[');
@@ -72,4 +88,4 @@ TEST(JsonText, RefusalsKeepTheWordsOfEtcd) {
 }
 
 }  // namespace
-}  // namespace umbra::etcd_storage
+}  // namespace umbra::etcd
