@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@ constexpr std::uint64_t records_per_key = 1u << 22;
 constexpr std::size_t record_bytes = 16u << 10;
 /// Kept when the unsent buffer runs empty; more goes back to the allocator.
 constexpr std::size_t kept_bytes = 512u << 10;
+constexpr std::size_t room_bytes_min = 32u << 10;
 
 Tls& tls_of(BIO* bio) { return *static_cast<Tls*>(BIO_get_data(bio)); }
 
@@ -79,7 +81,23 @@ int Tls::bio_read(char* data, std::size_t size, std::size_t* count) {
 }
 
 void Tls::bio_write(const char* data, std::size_t size) {
-    out_.insert(out_.end(), data, data + size);
+    if (used_ + size > room_) make_room(size);
+    std::memcpy(out_.get() + used_, data, size);
+    used_ += size;
+}
+
+void Tls::make_room(std::size_t more) {
+    const std::size_t waiting = unsent();
+    if (waiting + more > room_) {
+        room_ = std::max({waiting + more, 2 * room_, room_bytes_min});
+        auto grown = std::make_unique_for_overwrite<std::uint8_t[]>(room_);
+        if (waiting > 0) std::memcpy(grown.get(), out_.get() + head_, waiting);
+        out_ = std::move(grown);
+    } else {
+        std::memmove(out_.get(), out_.get() + head_, waiting);
+    }
+    head_ = 0;
+    used_ = waiting;
 }
 
 Tls::Step Tls::outcome(int result, const char* doing) {
@@ -150,26 +168,24 @@ void Tls::finish() {
 }
 
 Tls::Step Tls::flush() {
-    while (head_ < out_.size()) {
+    while (unsent() > 0) {
         const ssize_t sent =
-            ::send(fd_, out_.data() + head_, out_.size() - head_, MSG_NOSIGNAL | MSG_DONTWAIT);
+            ::send(fd_, out_.get() + head_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             head_ += static_cast<std::size_t>(sent);
             continue;
         }
         if (errno == EINTR) continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(head_));
-            head_ = 0;
-            return Step::blocked;
-        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Step::blocked;
         errno_ = errno;
         why_ = std::string("connection broken: ") + std::strerror(errno_);
         return Step::failed;
     }
-    out_.clear();
-    head_ = 0;
-    if (out_.capacity() > kept_bytes) out_.shrink_to_fit();
+    head_ = used_ = 0;
+    if (room_ > kept_bytes) {
+        out_.reset();
+        room_ = 0;
+    }
     return Step::done;
 }
 

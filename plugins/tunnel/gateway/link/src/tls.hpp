@@ -41,7 +41,7 @@ public:
     void finish();
     [[nodiscard]] Step flush();
 
-    [[nodiscard]] std::size_t unsent() const noexcept { return out_.size() - head_; }
+    [[nodiscard]] std::size_t unsent() const noexcept { return used_ - head_; }
     [[nodiscard]] const std::string& peer_pin() const noexcept { return check_.found; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     /// The peer showed another key than the expected one.
@@ -61,6 +61,7 @@ private:
         void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
     };
     [[nodiscard]] Step outcome(int result, const char* doing);
+    void make_room(std::size_t more);
 
     std::unique_ptr<SSL, Free> ssl_;
     PinCheck check_;
@@ -68,8 +69,9 @@ private:
     bool ended_ = false;
     int errno_ = 0;
     std::uint64_t records_ = 0;
-    Bytes out_;
-    std::size_t head_ = 0;
+    /// Ciphertext from `head_` to `used_`. Not a vector: that would clear what is written over.
+    std::unique_ptr<std::uint8_t[]> out_;
+    std::size_t room_ = 0, head_ = 0, used_ = 0;
     std::string why_;
 };
 
