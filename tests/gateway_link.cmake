@@ -1,6 +1,6 @@
 if(TARGET umbra_gateway_protocol)
   umbra_add_test(gateway_protocol_test LABEL unit
-    SOURCES unit/gateway/frame_test.cpp unit/gateway/control_test.cpp unit/gateway/open_test.cpp
+    SOURCES unit/gateway/frame_test.cpp unit/gateway/window_test.cpp unit/gateway/control_test.cpp unit/gateway/open_test.cpp
     LIBRARIES umbra_gateway_protocol)
 endif()
 if(TARGET umbra_gateway_link)

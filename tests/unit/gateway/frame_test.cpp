@@ -1,5 +1,4 @@
 #include <umbra/gateway/frame.hpp>
-#include <umbra/gateway/window.hpp>
 
 #include <gtest/gtest.h>
 
@@ -104,32 +103,6 @@ TEST(FrameTest, AHugeLengthIsACreditNotAPayload) {
     auto piece = decoder.next(view);
     ASSERT_TRUE(piece.ok() && piece->has_value());
     EXPECT_TRUE((*piece)->begins && (*piece)->ends);
-}
-
-TEST(WindowTest, SenderIsGrantedUpToTheLargestWindowAndNotOneByteMore) {
-    SendWindow window;
-    EXPECT_EQ(window.credit(), window_bytes_initial);
-    window.sent(window_bytes_initial);
-    EXPECT_EQ(window.credit(), 0u);
-    EXPECT_TRUE(window.granted(window_bytes_max));
-    EXPECT_FALSE(window.granted(1));
-    EXPECT_EQ(window.credit(), window_bytes_max);
-}
-
-TEST(WindowTest, ReceiverTakesAWindowAndNotOneByteMore) {
-    ReceiveWindow window;
-    EXPECT_TRUE(window.received(window_bytes_initial));
-    EXPECT_FALSE(window.received(1));
-}
-
-TEST(WindowTest, CreditComesBackForDeliveredBytesHalfAWindowAtATime) {
-    ReceiveWindow window;
-    ASSERT_TRUE(window.received(window_bytes_initial));
-    EXPECT_EQ(window.delivered(window_bytes_initial / 2 - 1), 0u);
-    EXPECT_FALSE(window.received(1)) << "what was not announced may not be used";
-    EXPECT_EQ(window.delivered(1), window_bytes_initial / 2);
-    EXPECT_TRUE(window.received(window_bytes_initial / 2));
-    EXPECT_FALSE(window.received(1));
 }
 
 }  // namespace

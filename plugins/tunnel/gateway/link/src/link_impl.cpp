@@ -16,9 +16,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t slab_bytes = 64u << 10;     ///< Plaintext gathered before encryption.
-constexpr std::size_t quantum_bytes = 16u << 10;  ///< Turn of a stream when others wait as well.
+constexpr std::size_t slab_bytes = 64u << 10;  ///< Plaintext gathered before encryption.
 constexpr std::size_t chunk_bytes_min = 4u << 10;
+constexpr std::size_t shed_bytes_min = 64u << 10;
 constexpr std::size_t unsent_high = 128u << 10;  ///< Users are not read beyond it.
 constexpr std::size_t turn_bytes_max = 256u << 10;
 constexpr std::size_t control_unsent_max = 1u << 20;
@@ -237,7 +237,7 @@ void LinkImpl::on_piece(const FrameDecoder::Piece& piece) {
     if (identity_.side() == Side::gateway && !control_open_)
         return violated("the first frame has to open the control stream");
     on_stream_piece(piece);
-    if (queued_ > link_queued_bytes_max) shed();
+    if (queued_ > link_queued_bytes_max || options_.budget->exceeded()) shed();
 }
 
 void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
@@ -258,8 +258,8 @@ void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
             return violated("more control bytes than the window permits");
         if (opens) send_control();
     }
-    if (const std::uint32_t grant = control_receive_.delivered(piece.payload.size()); grant != 0)
-        put({FrameType::window, 0, control_id, grant});
+    const std::uint32_t grant = control_receive_.delivered(piece.payload.size(), {});
+    if (grant != 0) put({FrameType::window, 0, control_id, grant});
     control_reader_.push(piece.payload);
     while (state_ == State::open) {
         auto message = control_reader_.next();
@@ -322,17 +322,27 @@ void LinkImpl::on_stream_piece(const FrameDecoder::Piece& piece) {
 void LinkImpl::violated(std::string what) { end(LinkClosed::Why::protocol, std::move(what)); }
 
 void LinkImpl::shed() {
+    if (queued_ < shed_bytes_min) return;
     // Somebody has to go for all to stay within memory: the one who holds most of it.
     StreamImpl* greatest = nullptr;
     for (const auto& [id, stream] : streams_)
         if (greatest == nullptr || stream->waiting() > greatest->waiting()) greatest = stream.get();
-    if (greatest == nullptr) return;
+    // Of a budget that others use up, somebody who holds next to nothing is not the one.
+    if (greatest == nullptr || greatest->waiting() < shed_bytes_min) return;
     const std::shared_ptr<Stream> keeper = greatest->shared_from_this();
     greatest->reset("too many bytes wait for slow users of this link, this stream holds the most");
 }
 
 void LinkImpl::queued(std::ptrdiff_t bytes) {
     queued_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(queued_) + bytes);
+    if (bytes > 0)
+        options_.budget->add(static_cast<std::size_t>(bytes));
+    else
+        options_.budget->remove(static_cast<std::size_t>(-bytes));
+}
+
+ReceiveWindow::Path LinkImpl::path() const {
+    return {boot_now(), round_trip_min_, options_.budget->has_room()};
 }
 
 void LinkImpl::forget(std::uint32_t id) { streams_.erase(id); }
@@ -350,17 +360,16 @@ void LinkImpl::put(const FrameHeader& header, ByteView payload) {
 }
 
 void LinkImpl::ready(std::shared_ptr<StreamImpl> stream) {
-    ready_.push_back(std::move(stream));
+    ready_.push(std::move(stream));
     schedule_flush();
 }
 
 void LinkImpl::pump() {
     while (!ready_.empty() && state_ == State::open && unsent() < unsent_high) {
         if (plain_.size() - plain_used_ < frame_header_bytes + chunk_bytes_min) encrypt();
-        const std::shared_ptr<StreamImpl> stream = std::move(ready_.front());
-        ready_.pop_front();
+        const std::shared_ptr<StreamImpl> stream = ready_.pop();
         const std::size_t at = plain_used_ + frame_header_bytes;
-        const std::size_t turn = ready_.empty() ? slab_bytes : quantum_bytes;
+        const std::size_t turn = ready_.empty() ? slab_bytes : ReadyStreams::quantum_bytes;
         std::size_t count = 0;
         const auto found =
             stream->fill(std::span{plain_}.subspan(at, std::min(plain_.size() - at, turn)), count);
@@ -371,7 +380,8 @@ void LinkImpl::pump() {
                     plain_.begin() + static_cast<std::ptrdiff_t>(plain_used_), frame_header_bytes));
             plain_used_ = at + count;
         }
-        if (found == StreamImpl::Fill::more) ready_.push_back(stream);
+        ready_.served(*stream, count);
+        if (found == StreamImpl::Fill::more) ready_.push(stream);
     }
 }
 
@@ -491,6 +501,8 @@ void LinkImpl::on_ping(const FrameHeader& header) {
         pings_.pop_front();
         if (ping.nonce != header.length) continue;
         round_trip_ = now - ping.sent;
+        if (round_trip_min_ == Duration::zero() || round_trip_ < round_trip_min_)
+            round_trip_min_ = round_trip_;
         return prove(ping.sent);
     }
 }

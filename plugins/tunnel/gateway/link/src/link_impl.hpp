@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ready_streams.hpp"
 #include "stream_impl.hpp"
 #include "tls.hpp"
 #include <umbra/gateway/frame.hpp>
@@ -48,6 +49,8 @@ public:
     [[nodiscard]] bool may_deliver();
     /// Accounts for received bytes that wait for a user, or no longer do.
     void queued(std::ptrdiff_t bytes);
+    /// For the window of a stream that delivers now.
+    [[nodiscard]] ReceiveWindow::Path path() const;
     /// The stream has ended and is forgotten.
     void forget(std::uint32_t id);
     void offer(std::shared_ptr<StreamImpl> stream);
@@ -113,7 +116,7 @@ private:
     std::uint32_t next_id_;
     std::uint32_t last_peer_id_;
     std::size_t queued_ = 0;
-    std::deque<std::shared_ptr<StreamImpl>> ready_;
+    ReadyStreams ready_;
     std::vector<std::shared_ptr<StreamImpl>> offers_;  ///< Wait for `may_deliver()`.
     std::shared_ptr<StreamImpl> current_;              ///< Whose payload the decoder is in.
 
@@ -133,6 +136,7 @@ private:
     std::deque<Ping> pings_;
     std::uint32_t next_nonce_ = 1;
     Duration round_trip_{};
+    Duration round_trip_min_{};
     std::size_t peer_pings_ = 0;  ///< Since `peer_pings_since_`.
     Instant peer_pings_since_{};
 };

@@ -85,12 +85,19 @@ void StreamImpl::on_payload(ByteView payload) {
 }
 
 void StreamImpl::keep(ByteView bytes) {
-    received_.insert(received_.end(), bytes.begin(), bytes.end());
+    received_.push(bytes);
     link_->queued(static_cast<std::ptrdiff_t>(bytes.size()));
 }
 
+void StreamImpl::drop(std::size_t bytes) {
+    received_.pop(bytes);
+    link_->queued(-static_cast<std::ptrdiff_t>(bytes));
+    credit(bytes);
+}
+
 void StreamImpl::take_preamble() {
-    const ByteView bytes = ByteView{received_}.subspan(head_);
+    static_assert(open_bytes_max + 2 <= ByteQueue::block_bytes_min);
+    const ByteView bytes = received_.front();
     std::size_t taken = 0;
     std::optional<OpenStatus> status;
     if (role_ == Role::acceptor) {
@@ -107,9 +114,7 @@ void StreamImpl::take_preamble() {
         status = std::move((*found)->value);
     }
     preamble_done_ = true;
-    head_ += taken;
-    link_->queued(-static_cast<std::ptrdiff_t>(taken));
-    credit(taken);
+    drop(taken);
     bytes_in_ += waiting();
     if (role_ == Role::acceptor) return link_->offer(self());
     if (status->code == StatusCode::ok) {
@@ -123,8 +128,8 @@ void StreamImpl::take_preamble() {
 }
 
 void StreamImpl::credit(std::size_t bytes) {
-    if (const std::uint32_t grant = receive_.delivered(bytes); grant != 0 && !fin_received_)
-        link_->put({FrameType::window, 0, id_, grant});
+    const std::uint32_t grant = receive_.delivered(bytes, link_->path());
+    if (grant != 0 && !fin_received_) link_->put({FrameType::window, 0, id_, grant});
 }
 
 void StreamImpl::deliver_waiting() {
@@ -135,19 +140,16 @@ void StreamImpl::drain() {
     if (!preamble_done_ || !socket_ || ended_) return;
     if (waiting() > 0 && !link_->may_deliver()) return;
     while (waiting() > 0) {
-        const ssize_t sent = ::send(socket_->native_handle(), received_.data() + head_, waiting(),
-                                    MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ByteView next = received_.front();
+        const ssize_t sent =
+            ::send(socket_->native_handle(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) return arm_write();
             return reset(std::string("cannot write to the connection: ") + std::strerror(errno));
         }
-        head_ += static_cast<std::size_t>(sent);
-        link_->queued(-static_cast<std::ptrdiff_t>(sent));
-        credit(static_cast<std::size_t>(sent));
+        drop(static_cast<std::size_t>(sent));
     }
-    received_ = {};
-    head_ = 0;
     if (fin_received_ && !fin_delivered_) {
         fin_delivered_ = true;
         boost::system::error_code ignored;
@@ -246,8 +248,7 @@ void StreamImpl::finish(StreamEnd end, const std::string& why) {
     close_socket(end == StreamEnd::finished);
     LinkImpl& link = *link_;
     link.queued(-static_cast<std::ptrdiff_t>(waiting()));
-    received_ = {};
-    head_ = 0;
+    received_.clear();
     asio::post(link.executor(), [me = self(), end, why] {
         auto on_closed = std::move(me->events_.on_closed);
         me->events_ = {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "byte_queue.hpp"
 #include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/link.hpp>
 #include <umbra/gateway/window.hpp>
@@ -48,7 +49,10 @@ public:
     /// `later`: the stream calls `LinkImpl::ready` by itself. `over`: no more bytes will come.
     [[nodiscard]] Fill fill(std::span<std::uint8_t> room, std::size_t& count);
 
-    [[nodiscard]] std::size_t waiting() const noexcept { return received_.size() - head_; }
+    [[nodiscard]] std::size_t waiting() const noexcept { return received_.size(); }
+    /// It filled its last turn: streams that send little go first.
+    [[nodiscard]] bool is_bulk() const noexcept { return bulk_; }
+    void set_bulk(bool bulk) noexcept { bulk_ = bulk; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
 private:
@@ -57,6 +61,7 @@ private:
     }
     void take_preamble();
     void keep(ByteView bytes);
+    void drop(std::size_t bytes);
     void credit(std::size_t bytes);
     void drain();
     void arm_read();
@@ -74,11 +79,11 @@ private:
     std::optional<boost::asio::ip::tcp::socket> socket_;
     SendWindow send_;
     ReceiveWindow receive_;
-    Bytes received_;  ///< Not yet taken by the user, from `head_`; before the preamble: that.
-    std::size_t head_ = 0;
+    ByteQueue received_;  ///< Not yet taken by the user; before the preamble: that.
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     bool preamble_done_ = false;
+    bool bulk_ = false;
     bool read_armed_ = false;
     bool write_armed_ = false;
     bool wants_credit_ = false;

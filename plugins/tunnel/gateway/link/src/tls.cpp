@@ -169,8 +169,7 @@ void Tls::finish() {
 
 Tls::Step Tls::flush() {
     while (unsent() > 0) {
-        const ssize_t sent =
-            ::send(fd_, out_.get() + head_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = ::send(fd_, out_.get() + head_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             head_ += static_cast<std::size_t>(sent);
             continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/gateway/budget.hpp>
 #include <umbra/gateway/control.hpp>
 #include <umbra/gateway/identity.hpp>
 #include <umbra/gateway/open.hpp>
@@ -98,6 +99,8 @@ struct LinkOptions {
     /// *sent*) for this long holds back what it received until it has one: a process that was
     /// frozen delivers nothing that was meant for the time before. 0: never.
     Duration proof_for{};
+    /// What all links of the process share.
+    std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
 };
 
 /// One TLS connection between an agent and the gateway, with its streams.
@@ -108,9 +111,10 @@ struct LinkOptions {
 /// A peer that breaks a rule or a limit (frames, control messages, windows, ids, preambles) loses
 /// the connection, with `LinkClosed::Why::protocol`; nothing else happens.
 ///
-/// Flow control: a stream's window is 256 KiB, and only bytes that the local socket took are
-/// credited, so a user that does not read holds back nobody but himself. What waits to be sent is
-/// bounded by no longer reading the local sockets.
+/// Flow control: a stream's window begins with 256 KiB and follows what its path carries, and only
+/// bytes that the local socket took are credited, so a user that does not read holds back nobody
+/// but himself. What waits to be sent is bounded by no longer reading the local sockets; streams
+/// that send little go before those that fill their turns.
 class Link : public std::enable_shared_from_this<Link> {
 public:
     /// @param socket  Connected. TCP_NODELAY is set by the link.

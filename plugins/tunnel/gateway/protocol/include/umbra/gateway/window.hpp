@@ -1,5 +1,8 @@
 #pragma once
 
+#include <umbra/sdk/time.hpp>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,29 +29,68 @@ private:
     std::uint32_t credit_ = window_bytes_initial;
 };
 
-/// Receiver's end. Gives credit back for bytes that were delivered, half a window at a time.
+/// Receiver's end. Gives credit back for bytes that were delivered, a quarter of the window at a
+/// time: at half a window the sender of a short path stands still every other time.
+///
+/// The window follows the path: it becomes what is delivered in two of its round trips. A sender
+/// whom the window holds up so gets twice as much each round trip; one whom the path holds up stays
+/// at twice of what the path holds, and does not fill the queues in between. (The rule "a window
+/// was used up within some round trips" either stops early or goes on for ever.)
 class ReceiveWindow {
 public:
+    /// What is known about the path when bytes are delivered.
+    struct Path {
+        Instant now{};
+        Duration round_trip{};  ///< Shortest that was seen; 0: unknown, the window stays.
+        bool may_widen = true;  ///< There is memory for it.
+    };
+
     /// @return false when the sender had no credit for them: a protocol error.
     [[nodiscard]] bool received(std::size_t bytes) noexcept {
         if (bytes > open_) return false;
         open_ -= static_cast<std::uint32_t>(bytes);
+        held_ += static_cast<std::uint32_t>(bytes);
         return true;
     }
     /// @pre No more is delivered than was received.
     /// @return Credit to send now; 0 = not yet worth a frame.
-    [[nodiscard]] std::uint32_t delivered(std::size_t bytes) noexcept {
-        owed_ += static_cast<std::uint32_t>(bytes);
-        if (owed_ < window_bytes_initial / 2) return 0;
-        const std::uint32_t credit = owed_;
+    [[nodiscard]] std::uint32_t delivered(std::size_t bytes, const Path& path) noexcept {
+        held_ -= static_cast<std::uint32_t>(bytes);
+        follow(static_cast<std::uint32_t>(bytes), path);
+        const std::uint32_t used = open_ + held_;
+        if (used > window_ - window_ / 4) return 0;
+        const std::uint32_t credit = window_ - used;
         open_ += credit;
-        owed_ = 0;
         return credit;
     }
 
+    [[nodiscard]] std::uint32_t window() const noexcept { return window_; }
+
 private:
-    std::uint32_t open_ = window_bytes_initial;
-    std::uint32_t owed_ = 0;
+    void follow(std::uint32_t bytes, const Path& path) noexcept {
+        if (path.round_trip <= Duration::zero()) return;
+        round_bytes_ += bytes;
+        const Duration round = path.now - round_began_;
+        if (round < path.round_trip) return;
+        const double wanted =
+            2.0 * round_bytes_ *
+            (static_cast<double>(path.round_trip.count()) / static_cast<double>(round.count()));
+        round_bytes_ = 0;
+        round_began_ = path.now;
+        if (wanted > window_) {
+            if (path.may_widen)
+                window_ = static_cast<std::uint32_t>(std::min<double>(wanted, window_bytes_max));
+        } else if (wanted < window_ / 4) {
+            // Narrower by giving less back: what was granted stays granted.
+            window_ = std::max(window_ / 2, window_bytes_initial);
+        }
+    }
+
+    std::uint32_t window_ = window_bytes_initial;
+    std::uint32_t open_ = window_bytes_initial;  ///< Credit that the sender has.
+    std::uint32_t held_ = 0;                     ///< Received, not delivered.
+    std::uint32_t round_bytes_ = 0;              ///< Delivered since `round_began_`.
+    Instant round_began_{};
 };
 
 }  // namespace umbra::gateway
