@@ -220,12 +220,14 @@ Result<Done> Agent::make_uplinks() {
         if (!identity) return identity.error();
         identity_ = std::move(*identity);
     }
+    const auto budget = std::make_shared<MemoryBudget>();
     for (std::int64_t i = 0; i < options_.links; ++i) {
         uplinks_.push_back(nullptr);
         auto& slot = uplinks_.back();
         const std::size_t index = uplinks_.size() - 1;
         slot = std::make_unique<Uplink>(
-            io_, Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max},
+            io_,
+            Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max, budget},
             *identity_,
             Uplink::Events{
                 .on_welcome = [this,

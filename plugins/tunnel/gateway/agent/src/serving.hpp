@@ -11,7 +11,7 @@
 
 namespace umbra::gateway {
 
-inline constexpr std::size_t streams_served_max = 8192;
+inline constexpr std::size_t streams_served_max = 131'072;
 inline constexpr std::size_t backend_dials_max = 1024;
 
 /// The streams that the gateway opens: lets them in or refuses them, and connects each to its

@@ -22,6 +22,7 @@ public:
         Endpoint gateway;
         Duration connect_timeout;
         Duration reconnect_max;
+        std::shared_ptr<MemoryBudget> budget;
     };
     struct Events {
         std::function<void(const msg::Welcome&)> on_welcome{};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "settings.hpp"
+#include <umbra/gateway/budget.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <utility>
 
 namespace umbra::gateway {
@@ -46,6 +48,8 @@ struct Context {
     /// For what waits for the disk: streams must not.
     boost::asio::thread_pool disk{1};
     Counters counters;
+    /// What all links hold for slow clients.
+    const std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
     std::size_t parked_now = 0;
     std::size_t requests_now = 0;  ///< Of SOCKS5 and HTTP CONNECT, being read.
     /// The process can not go on, for example because the disk failed.

@@ -17,7 +17,7 @@
 
 namespace umbra::gateway {
 
-inline constexpr std::size_t streams_per_link_max = 4096;
+inline constexpr std::size_t streams_per_link_max = 65'536;
 inline constexpr std::size_t link_queued_bytes_max = 64u << 20;  ///< Received, not yet delivered.
 inline constexpr std::size_t link_unsent_bytes_max = 4u << 20;   ///< Peer does not read: closed.
 inline constexpr Duration admission_limit = std::chrono::seconds(5);
