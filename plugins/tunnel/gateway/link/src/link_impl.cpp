@@ -55,6 +55,7 @@ LinkImpl::LinkImpl(tcp::socket socket, TlsIdentity identity, LinkOptions options
       tls_(identity_, socket_.native_handle(), options.expected_pin),
       options_(std::move(options)),
       peer_address_(address_of(socket_)),
+      watch_(socket_.get_executor()),
       next_id_(identity_.side() == Side::agent ? 3 : 2),
       last_peer_id_(identity_.side() == Side::agent ? 0 : 1),
       timer_(socket_.get_executor()) {
@@ -76,6 +77,13 @@ void LinkImpl::start(LinkEvents events) {
     plain_.resize(slab_bytes);
     incoming_.resize(slab_bytes);
     state_ = State::handshaking;
+    const auto error = watch_.start(self(), [this](const StreamWatch::Edge& edge) {
+        const auto found = streams_.find(edge.stream);
+        if (found == streams_.end()) return;
+        const std::shared_ptr<StreamImpl> stream = found->second;
+        stream->on_edge(edge);
+    });
+    if (error) return end(LinkClosed::Why::lost, "cannot watch its streams: " + error.message());
     arm_timer();
     asio::post(executor(), [me = self()] { me->on_readable(); });
 }
@@ -359,6 +367,10 @@ void LinkImpl::put(const FrameHeader& header, ByteView payload) {
     schedule_flush();
 }
 
+bool LinkImpl::watch(const StreamImpl& stream, int socket) {
+    return watch_.add(socket, stream.id());
+}
+
 void LinkImpl::ready(std::shared_ptr<StreamImpl> stream) {
     ready_.push(std::move(stream));
     schedule_flush();
@@ -548,6 +560,7 @@ void LinkImpl::end(LinkClosed::Why why, std::string text) {
     const bool started = state_ != State::idle;
     state_ = State::closed;
     timer_.cancel();
+    watch_.stop();
     const auto streams = std::move(streams_);
     streams_.clear();
     for (const auto& [id, stream] : streams) stream->on_link_lost(text);

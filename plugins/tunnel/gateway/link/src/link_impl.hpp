@@ -2,6 +2,7 @@
 
 #include "ready_streams.hpp"
 #include "stream_impl.hpp"
+#include "stream_watch.hpp"
 #include "tls.hpp"
 #include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/link.hpp>
@@ -43,6 +44,8 @@ public:
 
     /// Queues a frame; sent at the end of this turn.
     void put(const FrameHeader& header, ByteView payload = {});
+    /// Tells the stream of edges of its user's socket. @return false with errno.
+    [[nodiscard]] bool watch(const StreamImpl& stream, int socket);
     /// The stream has bytes to read from its user; it will be asked for them when there is room.
     void ready(std::shared_ptr<StreamImpl> stream);
     /// False while what arrived has to wait for a proof that it is not outdated.
@@ -113,6 +116,7 @@ private:
 
     // Streams.
     std::unordered_map<std::uint32_t, std::shared_ptr<StreamImpl>> streams_;
+    StreamWatch watch_;
     std::uint32_t next_id_;
     std::uint32_t last_peer_id_;
     std::size_t queued_ = 0;

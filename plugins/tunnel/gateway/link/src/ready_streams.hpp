@@ -15,7 +15,10 @@ public:
     static constexpr std::size_t quantum_bytes = 16u << 10;  ///< A turn when others wait as well.
     static constexpr std::size_t run_bytes = 64u << 10;
 
+    /// Once is enough: who stands in line already stays there.
     void push(std::shared_ptr<StreamImpl> stream) {
+        if (stream->is_queued()) return;
+        stream->set_queued(true);
         (stream->is_bulk() ? bulk_ : sparse_).push_back(std::move(stream));
     }
     /// @pre `!empty()`
@@ -25,6 +28,7 @@ public:
         if (of_bulk) run_ = 0;
         auto next = std::move(from.front());
         from.pop_front();
+        next->set_queued(false);
         return next;
     }
     /// The stream had its turn and sent `bytes`.

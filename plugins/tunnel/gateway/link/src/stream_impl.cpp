@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <sys/socket.h>
+#include <utility>
 
 namespace umbra::gateway {
 
@@ -27,10 +27,9 @@ void StreamImpl::begin(OpenRequest request) {
 
 void StreamImpl::attach(tcp::socket socket) {
     if (ended_ || socket_) return;
-    boost::system::error_code ignored;
-    socket.native_non_blocking(true, ignored);
-    socket.set_option(tcp::no_delay(true), ignored);
-    socket_.emplace(std::move(socket));
+    socket_ = UserSocket(std::move(socket));
+    if (!socket_ || !link_->watch(*this, socket_.fd()))
+        return reset(std::string("cannot watch the connection: ") + std::strerror(errno));
     if (role_ == Role::acceptor) {
         const Bytes status = encode(OpenStatus{});
         send_.sent(static_cast<std::uint32_t>(status.size()));
@@ -38,7 +37,6 @@ void StreamImpl::attach(tcp::socket socket) {
                    status);
     }
     drain();
-    if (!ended_) arm_read();
 }
 
 void StreamImpl::refuse(StatusCode code, std::string text) {
@@ -69,19 +67,15 @@ void StreamImpl::on_payload(ByteView payload) {
     }
     bytes_in_ += payload.size();
     if (waiting() == 0 && socket_ && !fin_delivered_ && link_->may_deliver()) {
-        const ssize_t sent = ::send(socket_->native_handle(), payload.data(), payload.size(),
-                                    MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent > 0) {
-            credit(static_cast<std::size_t>(sent));
-            payload = payload.subspan(static_cast<std::size_t>(sent));
-        } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-            reset(std::string("cannot write to the connection: ") + std::strerror(errno));
-            return;
-        }
+        const ssize_t sent = socket_.send(payload);
+        if (sent < 0 && !is_not_now(errno))
+            return reset(std::string("cannot write to the connection: ") + std::strerror(errno));
+        const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+        credit(taken);
+        payload = payload.subspan(taken);
+        write_blocked_ = !payload.empty();
     }
-    if (payload.empty()) return;
-    keep(payload);
-    if (socket_ && link_->may_deliver()) arm_write();
+    if (!payload.empty()) keep(payload);
 }
 
 void StreamImpl::keep(ByteView bytes) {
@@ -117,14 +111,10 @@ void StreamImpl::take_preamble() {
     drop(taken);
     bytes_in_ += waiting();
     if (role_ == Role::acceptor) return link_->offer(self());
-    if (status->code == StatusCode::ok) {
-        if (events_.on_status) events_.on_status(*status);
-        drain();
-        return;
-    }
-    auto on_status = std::move(events_.on_status);
-    finish(StreamEnd::refused, status->text);
+    const auto on_status = std::exchange(events_.on_status, nullptr);
+    if (status->code != StatusCode::ok) finish(StreamEnd::refused, status->text);
     if (on_status) on_status(*status);
+    drain();
 }
 
 void StreamImpl::credit(std::size_t bytes) {
@@ -140,31 +130,19 @@ void StreamImpl::drain() {
     if (!preamble_done_ || !socket_ || ended_) return;
     if (waiting() > 0 && !link_->may_deliver()) return;
     while (waiting() > 0) {
-        const ByteView next = received_.front();
-        const ssize_t sent =
-            ::send(socket_->native_handle(), next.data(), next.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = socket_.send(received_.front());
         if (sent < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN || errno == EWOULDBLOCK) return arm_write();
+            write_blocked_ = is_not_now(errno);
+            if (write_blocked_) return;
             return reset(std::string("cannot write to the connection: ") + std::strerror(errno));
         }
         drop(static_cast<std::size_t>(sent));
     }
     if (fin_received_ && !fin_delivered_) {
         fin_delivered_ = true;
-        boost::system::error_code ignored;
-        socket_->shutdown(tcp::socket::shutdown_send, ignored);
+        socket_.finish_sending();
         close_if_over();
     }
-}
-
-void StreamImpl::arm_write() {
-    if (write_armed_) return;
-    write_armed_ = true;
-    socket_->async_wait(tcp::socket::wait_write, [me = self()](boost::system::error_code error) {
-        me->write_armed_ = false;
-        if (!error && !me->ended_) me->drain();
-    });
 }
 
 void StreamImpl::on_fin() {
@@ -177,13 +155,13 @@ void StreamImpl::on_rst() { finish(StreamEnd::reset, "reset by the far side"); }
 
 // --- from the user to the link -------------------------------------------------------------------
 
-void StreamImpl::arm_read() {
-    if (read_armed_ || fin_sent_) return;
-    read_armed_ = true;
-    socket_->async_wait(tcp::socket::wait_read, [me = self()](boost::system::error_code error) {
-        me->read_armed_ = false;
-        if (!error && !me->ended_) me->link_->ready(me);
-    });
+void StreamImpl::on_edge(const StreamWatch::Edge& edge) {
+    user_ended_ = user_ended_ || edge.ended;
+    if (edge.writable && std::exchange(write_blocked_, false)) drain();
+    if (ended_) return;
+    // Its end was carried already, so no read will tell that it is broken now.
+    if (edge.broken && fin_sent_) return reset("connection broken by its user");
+    if (edge.readable && !fin_sent_) link_->ready(self());
 }
 
 void StreamImpl::on_credit(std::uint32_t bytes) {
@@ -203,16 +181,14 @@ StreamImpl::Fill StreamImpl::fill(std::span<std::uint8_t> room, std::size_t& cou
         wants_credit_ = true;
         return Fill::later;
     }
-    ssize_t got = 0;
-    do got = ::recv(socket_->native_handle(), room.data(), want, MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
+    const ssize_t got = socket_.receive(room.first(want));
     if (got > 0) {
         count = static_cast<std::size_t>(got);
         bytes_out_ += count;
         send_.sent(static_cast<std::uint32_t>(count));
-        if (count == want) return Fill::more;
-        arm_read();
-        return Fill::later;
+        // Less than asked for means that the kernel has no more, and will tell when it has; but the
+        // end of the user's bytes was told already.
+        return count == want || user_ended_ ? Fill::more : Fill::later;
     }
     if (got == 0) {
         fin_sent_ = true;
@@ -220,10 +196,7 @@ StreamImpl::Fill StreamImpl::fill(std::span<std::uint8_t> room, std::size_t& cou
         close_if_over();
         return Fill::over;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        arm_read();
-        return Fill::later;
-    }
+    if (is_not_now(errno)) return Fill::later;
     reset(std::string("connection broken by its user: ") + std::strerror(errno));
     return Fill::over;
 }
@@ -234,18 +207,10 @@ void StreamImpl::close_if_over() {
     if (fin_sent_ && fin_delivered_) finish(StreamEnd::finished, "");
 }
 
-void StreamImpl::close_socket(bool in_order) {
-    if (!socket_) return;
-    boost::system::error_code ignored;
-    // Whoever waits for the rest must not take a broken stream for a finished one.
-    if (!in_order) socket_->set_option(asio::socket_base::linger(true, 0), ignored);
-    socket_->close(ignored);
-}
-
 void StreamImpl::finish(StreamEnd end, const std::string& why) {
     if (ended_) return;
     ended_ = true;
-    close_socket(end == StreamEnd::finished);
+    end == StreamEnd::finished ? socket_.close() : socket_.abort();
     LinkImpl& link = *link_;
     link.queued(-static_cast<std::ptrdiff_t>(waiting()));
     received_.clear();

@@ -1,11 +1,12 @@
 #pragma once
 
 #include "byte_queue.hpp"
+#include "stream_watch.hpp"
+#include "user_socket.hpp"
 #include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/link.hpp>
 #include <umbra/gateway/window.hpp>
 
-#include <optional>
 #include <string>
 
 namespace umbra::gateway {
@@ -39,6 +40,7 @@ public:
     void on_credit(std::uint32_t bytes);
     void on_fin();
     void on_rst();
+    void on_edge(const StreamWatch::Edge& edge);
     void on_link_lost(const std::string& why) { finish(StreamEnd::link_lost, why); }
     /// Hands over what waits, when that is permitted again.
     void deliver_waiting();
@@ -51,6 +53,9 @@ public:
 
     [[nodiscard]] std::size_t waiting() const noexcept { return received_.size(); }
     /// It filled its last turn: streams that send little go first.
+    /// Whether it stands in line for its turn; to be kept by the line.
+    [[nodiscard]] bool is_queued() const noexcept { return queued_; }
+    void set_queued(bool queued) noexcept { queued_ = queued; }
     [[nodiscard]] bool is_bulk() const noexcept { return bulk_; }
     void set_bulk(bool bulk) noexcept { bulk_ = bulk; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
@@ -64,19 +69,16 @@ private:
     void drop(std::size_t bytes);
     void credit(std::size_t bytes);
     void drain();
-    void arm_read();
-    void arm_write();
     void send_reset();
     void close_if_over();
     void finish(StreamEnd end, const std::string& why);
-    void close_socket(bool in_order);
 
     LinkImpl* link_;  ///< Null once ended.
     const std::uint32_t id_;
     const Role role_;
     OpenRequest request_;
     Events events_;
-    std::optional<boost::asio::ip::tcp::socket> socket_;
+    UserSocket socket_;
     SendWindow send_;
     ReceiveWindow receive_;
     ByteQueue received_;  ///< Not yet taken by the user; before the preamble: that.
@@ -84,8 +86,9 @@ private:
     std::uint64_t bytes_out_ = 0;
     bool preamble_done_ = false;
     bool bulk_ = false;
-    bool read_armed_ = false;
-    bool write_armed_ = false;
+    bool queued_ = false;
+    bool write_blocked_ = false;  ///< The user's socket takes no more for now.
+    bool user_ended_ = false;     ///< No more edges will tell of bytes to read.
     bool wants_credit_ = false;
     bool fin_sent_ = false;
     bool fin_received_ = false;
