@@ -6,7 +6,10 @@ endif()
 if(TARGET umbra_gateway_link)
   umbra_add_test(gateway_link_test LABEL integration
     SOURCES integration/gateway/link_test.cpp integration/gateway/link_abuse_test.cpp
+            unit/gateway/byte_queue_test.cpp
     LIBRARIES umbra_gateway_link OpenSSL::SSL)
+  target_include_directories(gateway_link_test PRIVATE
+    ${PROJECT_SOURCE_DIR}/plugins/tunnel/gateway/link/src)
 endif()
 if(TARGET umbra_gateway_agent)
   umbra_add_test(gateway_agent_parts_test LABEL unit

@@ -115,6 +115,21 @@ TEST_F(LinkTest, AResetOfTheUserReachesTheBackendAsAReset) {
     EXPECT_TRUE(gateway.link->is_open());
 }
 
+TEST_F(LinkTest, AUserWhoBreaksAfterItsEndIsNoticedAlthoughNobodySendsIt) {
+    establish();
+    auto p = path();
+    p->backend->read_on();
+    p->user->write("the last words");
+    ASSERT_TRUE(until([&] { return p->user->all_written; }));
+    p->user->outer.shutdown(tcp::socket::shutdown_send);
+    ASSERT_TRUE(until([&] { return p->backend->eof; }));
+    p->user->outer.set_option(asio::socket_base::linger(true, 0));
+    p->user->outer.close();
+    ASSERT_TRUE(until([&] { return p->opener_end && p->acceptor_end; }));
+    EXPECT_EQ(*p->opener_end, StreamEnd::reset);
+    EXPECT_EQ(*p->acceptor_end, StreamEnd::reset);
+}
+
 TEST_F(LinkTest, AResetByTheFarSideReachesTheUserAsAReset) {
     establish();
     auto p = path();

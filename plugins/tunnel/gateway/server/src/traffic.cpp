@@ -84,6 +84,8 @@ void Pair::on_status(const std::shared_ptr<Client>& client, const std::shared_pt
             (void)::send(client->socket.native_handle(), answer.data(), answer.size(),
                          MSG_NOSIGNAL | MSG_DONTWAIT);
         }
+        // It can not come back any more: lets go of the client, whose stream may live for days.
+        stream->listen({});
         return stream->attach(std::move(client->socket));
     }
     if (may_try_again(status.code)) {
