@@ -13,6 +13,7 @@ from harness import LINKS, Failure, Pair, wait_for
 SUITE = "TLS_AES_128_GCM_SHA256"
 SSH_CIPHER = "aes128-gcm"
 VIRTUAL_PORT = 8080
+ECHO = "echo"  # The service that takes a connection which says nothing.
 free_ports = measures.network.free_ports
 
 
@@ -40,7 +41,7 @@ class Peer:
 
     name = "direct"
     programs = ()  # Without one of them on the PATH it takes no part.
-    encrypts = ()  # Ports where the suite of TLS is looked at; Umbra takes the one that its agent offers first.
+    encrypts = ()  # Where the suite of TLS is looked at. Umbra takes the one that its agent offers first.
 
     def __init__(self, directory, build, services, line=straight):
         self.directory, self.build, self.services, self.line = directory, build, services, line
@@ -62,6 +63,7 @@ class Peer:
 
     def start(self):
         """Returns when all entries listen."""
+        self.entries = {name: self.line(port) for name, port in self.services.items()}
 
     def ends(self):
         """The processes of both ends, each with its children."""
@@ -128,7 +130,7 @@ class Hop(Peer):
     def start(self):
         self.new_entries()
         between = dict(zip(self.services, free_ports(len(self.services))))
-        self.encrypts = tuple(between.values())
+        self.encrypts = (between[ECHO],) if ECHO in between else ()
         inner = [(between[name], port) for name, port in self.services.items()]
         self.inner = self.run("inner", self.inner_file(inner), between.values())
         cloud = [(port, self.line(between[name])) for name, port in self.entries.items()]
