@@ -49,6 +49,10 @@ TABLE = {
         ["sdk", "plugins/storage/queue", "plugins/etcd"], [C, JSON, SSL], False,
         "the public SDK is enough"),
     "plugins/probe/tcp": (["sdk"], [C], False, "the public SDK is enough"),
+    "plugins/process": (
+        ["sdk"], [C, ASIO], False, "what the plugins that run programs share; no plugin"),
+    "plugins/probe/exec": (
+        ["sdk", "plugins/process"], [C, ASIO], False, "the public SDK is enough"),
     "plugins/tunnel/gateway/protocol": (
         ["sdk"], None, True, "frames and the register of epochs: tested without time or network"),
     "plugins/tunnel/gateway/link": (

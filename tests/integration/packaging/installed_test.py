@@ -21,6 +21,7 @@ PLUGINS = (
     "storage-sqlite",
     "storage-etcd",
     "probe-tcp",
+    "probe-exec",
     "tunnel-gateway",
 )
 PROGRAMS = {"runtime": ["usr/bin/umbra"], "gateway": ["usr/bin/umbra-gateway"], "sdk": []}

@@ -1,0 +1,4 @@
+#include "exec_probe.hpp"
+#include <umbra/sdk/export.hpp>
+
+UMBRA_PLUGIN(umbra::exec_probe::ExecProbe)
