@@ -28,6 +28,7 @@ std::string type_phrase(const Key& key) {
         case Type::listen:
             return "an endpoint \"host:port\"";
         case Type::endpoint_range:
+        case Type::listen_range:
             return "an endpoint \"host:port\" or \"host:first-last\"";
         case Type::path:
             return "a path";
@@ -166,6 +167,10 @@ bool Reader::read_text(const Key& key, const Node& node, Value& value) {
         value.endpoint = {e.host, e.port, e.port};
         value.text = to_string(e);
     };
+    const auto keep_range = [&](const EndpointRange& r) {
+        value.endpoint = r;
+        value.text = to_string(r);
+    };
     switch (key.type) {
         case Type::duration:
             return take(parse_duration(node.text), [&](Duration d) { value.integer = d.count(); });
@@ -176,10 +181,9 @@ bool Reader::read_text(const Key& key, const Node& node, Value& value) {
         case Type::listen:
             return take(parse_endpoint(node.text, PortZero::allowed), keep_endpoint);
         case Type::endpoint_range:
-            return take(parse_endpoint_range(node.text), [&](const EndpointRange& r) {
-                value.endpoint = r;
-                value.text = to_string(r);
-            });
+            return take(parse_endpoint_range(node.text), keep_range);
+        case Type::listen_range:
+            return take(parse_endpoint_range(node.text, PortZero::allowed), keep_range);
         case Type::url:
             return take(parse_url(node.text), [](const std::string&) {});
         case Type::path:

@@ -22,6 +22,7 @@ bool holds_text(Type type) {
         case Type::endpoint:
         case Type::listen:
         case Type::endpoint_range:
+        case Type::listen_range:
         case Type::path:
         case Type::choice:
         case Type::url:
@@ -83,7 +84,10 @@ Endpoint Section::endpoint(std::string_view key) const {
 }
 
 EndpointRange Section::endpoint_range(std::string_view key) const {
-    return expect(key, [](Type type) { return type == Type::endpoint_range; }).endpoint;
+    return expect(
+               key,
+               [](Type type) { return type == Type::endpoint_range || type == Type::listen_range; })
+        .endpoint;
 }
 
 std::filesystem::path Section::path(std::string_view key) const {

@@ -269,13 +269,14 @@ std::string to_string(const Endpoint& endpoint) {
     return bracketed(endpoint.host) + ":" + std::to_string(endpoint.port);
 }
 
-Result<EndpointRange> parse_endpoint_range(std::string_view text) {
+Result<EndpointRange> parse_endpoint_range(std::string_view text, PortZero zero) {
     const auto host = take_host(text);
     if (!host.ok()) return host.error();
     const std::size_t dash = host->rest.find('-');
-    const auto first = whole_port(host->rest.substr(0, dash), PortZero::refused);
+    const bool single = dash == std::string_view::npos;
+    const auto first = whole_port(host->rest.substr(0, dash), single ? zero : PortZero::refused);
     if (!first.ok()) return first.error();
-    if (dash == std::string_view::npos) return EndpointRange{host->host, *first, *first};
+    if (single) return EndpointRange{host->host, *first, *first};
     const auto last = whole_port(host->rest.substr(dash + 1), PortZero::refused);
     if (!last.ok()) return last.error();
     if (*last < *first) return invalid("the port range ends before it begins");

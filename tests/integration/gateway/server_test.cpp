@@ -321,7 +321,8 @@ TEST_F(GatewayServerTest, HttpConnectOpensAStreamAndNothingElse) {
     EXPECT_THAT(get->in, HasSubstr("405 Method Not Allowed"));
     alpha.refuse_with = StatusCode::denied;
     const auto denied = client(connect_port);
-    asio::write(denied->outer, asio::buffer(std::string("CONNECT x:1 HTTP/1.1\r\n\r\n")));
+    asio::write(denied->outer,
+                asio::buffer(std::string("CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")));
     ASSERT_TRUE(until([&] { return denied->eof || denied->read_error; }));
     EXPECT_THAT(denied->in, HasSubstr("403 Forbidden"));
     const auto endless = client(connect_port);

@@ -113,6 +113,9 @@ TEST(EndpointRangeTest, BothEndsBelongToIt) {
     EXPECT_EQ(*parse_endpoint_range("a:8000-8010"), (EndpointRange{"a", 8000, 8010}));
     EXPECT_EQ(*parse_endpoint_range("a:80"), (EndpointRange{"a", 80, 80}));
     EXPECT_EQ(*parse_endpoint_range("[::1]:80-81"), (EndpointRange{"::1", 80, 81}));
+    EXPECT_FALSE(parse_endpoint_range("a:0").ok());
+    EXPECT_EQ(*parse_endpoint_range("a:0", PortZero::allowed), (EndpointRange{"a", 0, 0}));
+    EXPECT_FALSE(parse_endpoint_range("a:0-5", PortZero::allowed).ok());
     EXPECT_EQ(to_string(EndpointRange{"::1", 80, 81}), "[::1]:80-81");
     for (const char* text : {"a:80-", "a:-80", "a:81-80", "a:0-5", "a:1-65536", "a:1-2-3"}) {
         EXPECT_FALSE(parse_endpoint_range(text).ok()) << text;

@@ -59,11 +59,19 @@ const std::map<std::string, Sample> reload_samples{
     {"gateway.socks5", {"\"127.0.0.1:9\"", "gateway.socks5: 127.0.0.1:2 -> 127.0.0.1:9", true}},
     {"gateway.http_connect",
      {"\"127.0.0.1:9\"", "gateway.http_connect: none -> 127.0.0.1:9", true}},
+    {"gateway.clients.allow",
+     {"[\"10.0.0.0/8\"]", "gateway.clients.allow: everybody -> 10.0.0.0/8", true}},
+    {"gateway.clients.total", {"7", "gateway.clients.total: none -> 7", true}},
+    {"gateway.clients.per_source", {"7", "gateway.clients.per_source: none -> 7", true}},
     {"admin.listen", {"\"unix:/a\"", "admin.listen: unix:/run/umbra-gateway/admin.sock -> "}},
     {"listener.address",
      {"\"127.0.0.1:9\"", "listener.crm.address: 127.0.0.1:3 -> 127.0.0.1:9", true}},
     {"listener.virtual", {"\"erp.cloud:1\"", "listener.crm.virtual: crm.cloud:80 -> erp.", true}},
     {"listener.pair", {"\"two\"", "listener.crm.pair: default -> two", true}},
+    {"listener.allow", {"[\"::1\"]", "listener.crm.allow: none -> ::1/128", true}},
+    {"listener.clients", {"7", "listener.crm.clients: none -> 7", true}},
+    {"listener.clients_per_source", {"7", "listener.crm.clients_per_source: none -> 7", true}},
+    {"listener.proxy_from", {"[\"::1\"]", "listener.crm.proxy_from: none -> ::1/128", true}},
 };
 
 void collect(const config::Table& table, const std::string& path, std::set<std::string>& keys) {
@@ -114,9 +122,19 @@ TEST(GatewayReloadTest, DoorsOpenAndCloseWithTheirKeys) {
                                            {"listener.erp.virtual", "\"erp.cloud:80\""},
                                        }));
     EXPECT_THAT(doors(plan.open),
-                ElementsAre("http_connect 127.0.0.1:5", "listener erp 127.0.0.1:6"));
-    EXPECT_THAT(plan.close, ElementsAre("socks5", "listener crm"));
+                ElementsAre("http_connect 127.0.0.1:5", "listener erp:6 127.0.0.1:6"));
+    EXPECT_THAT(plan.close, ElementsAre("socks5", "listener crm:3"));
     EXPECT_EQ(plan.next.listeners.size(), 1u);
+}
+
+TEST(GatewayReloadTest, OfARangeOnlyPortsThatAreNewOrGoneAreTouched) {
+    const auto range = [](const char* ports) {
+        return settings_with({{"listener.crm.address", "\"127.0.0.1:" + std::string(ports) + "\""},
+                              {"listener.crm.virtual", "\"crm.cloud:1-3\""}});
+    };
+    const auto plan = plan_reload(range("8-10"), range("9-11"));
+    EXPECT_THAT(doors(plan.open), ElementsAre("listener crm:11 127.0.0.1:11"));
+    EXPECT_THAT(plan.close, ElementsAre("listener crm:8"));
 }
 
 TEST(GatewayReloadTest, AnotherVirtualHostNeedsNoOtherDoor) {

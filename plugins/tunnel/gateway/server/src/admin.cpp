@@ -38,6 +38,9 @@ std::optional<Named> names_in(const base::HttpRequest& request, const base::Resp
 
 json::object counters_json(const Counters& counters) {
     return {{"clients", counters.clients},
+            {"refused_network", counters.refused_network},
+            {"refused_per_source", counters.refused_per_source},
+            {"refused_clients", counters.refused_clients},
             {"served", counters.served},
             {"parked", counters.parked},
             {"park_timeouts", counters.park_timeouts},
@@ -82,6 +85,14 @@ void Server::Impl::admin(const base::HttpRequest& request, const base::Responder
     (this->*act->second)(request, answer);
 }
 
+/// As bound: port 0 is replaced by the real one.
+std::string Server::Impl::bound_address(const ListenerSettings& listener) const {
+    const auto& range = listener.address;
+    if (range.first != range.last) return to_string(range);
+    const auto found = doors_.find(doors_of(listener).front().what);
+    return found == doors_.end() ? to_string(range) : found->second->address();
+}
+
 std::string Server::Impl::status() const {
     const auto& settings = context_.settings;
     json::array pairs;
@@ -90,14 +101,18 @@ std::string Server::Impl::status() const {
     for (const auto& listener : settings.listeners)
         listeners.push_back(
             json::object{{"name", listener.name},
-                         {"address", doors_.at("listener " + listener.name)->address()},
+                         {"address", bound_address(listener)},
                          {"virtual", to_string(listener.virtual_at)},
-                         {"pair", listener.pair}});
+                         {"pair", listener.pair},
+                         {"counters", ways_in_.status("listener " + listener.name)}});
     const auto door = [this](const char* what) -> json::value {
         const auto found = doors_.find(what);
         return found == doors_.end() ? json::value(nullptr)
                                      : json::value(json::string(found->second->address()));
     };
+    json::object ways;
+    for (const char* way : {"socks5", "http_connect"})
+        if (auto counts = ways_in_.status(way); !counts.empty()) ways[way] = std::move(counts);
     const auto up = std::chrono::duration<double>(base::boot_now() - started_).count();
     return json::serialize(json::object{{"name", settings.name},
                                         {"version", UMBRA_VERSION},
@@ -108,6 +123,8 @@ std::string Server::Impl::status() const {
                                         {"http_connect", door("http_connect")},
                                         {"parked", context_.parked_now},
                                         {"pending", reception_->pending()},
+                                        {"clients_now", context_.admission.now()},
+                                        {"proxies", std::move(ways)},
                                         {"pairs", std::move(pairs)},
                                         {"listeners", std::move(listeners)},
                                         {"counters", counters_json(context_.counters)}});

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "admission.hpp"
 #include "settings.hpp"
+#include <umbra/base/log.hpp>
 #include <umbra/gateway/budget.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
@@ -14,24 +16,28 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace umbra::gateway {
 
 /// What happened since the start. Names are those of `status --json`.
 struct Counters {
-    std::uint64_t clients = 0;            ///< Accepted.
-    std::uint64_t served = 0;             ///< Got their stream.
-    std::uint64_t parked = 0;             ///< Had to wait for an active instance.
-    std::uint64_t park_timeouts = 0;      ///< Waited in vain.
-    std::uint64_t park_full = 0;          ///< Turned away, too many waited.
-    std::uint64_t park_gave_up = 0;       ///< Broke off while they waited.
-    std::uint64_t denied = 0;             ///< No mapping permits what they asked for.
-    std::uint64_t backend_failed = 0;     ///< The internal system refused or did not answer.
-    std::uint64_t over_limit = 0;         ///< Too many streams.
-    std::uint64_t bad_requests = 0;       ///< Of SOCKS5 and HTTP CONNECT.
-    std::uint64_t strangers = 0;          ///< Keys that are not enrolled.
-    std::uint64_t handshakes_failed = 0;  ///< TLS failed, or nothing was said in time.
-    std::uint64_t pending_dropped = 0;    ///< Pushed out by newer connections before they said who.
+    std::uint64_t clients = 0;             ///< Accepted.
+    std::uint64_t refused_network = 0;     ///< Not let in by `allow`.
+    std::uint64_t refused_per_source = 0;  ///< Too many of one address.
+    std::uint64_t refused_clients = 0;     ///< Too many at once.
+    std::uint64_t served = 0;              ///< Got their stream.
+    std::uint64_t parked = 0;              ///< Had to wait for an active instance.
+    std::uint64_t park_timeouts = 0;       ///< Waited in vain.
+    std::uint64_t park_full = 0;           ///< Turned away, too many waited.
+    std::uint64_t park_gave_up = 0;        ///< Broke off while they waited.
+    std::uint64_t denied = 0;              ///< No mapping permits what they asked for.
+    std::uint64_t backend_failed = 0;      ///< The internal system refused or did not answer.
+    std::uint64_t over_limit = 0;          ///< Too many streams.
+    std::uint64_t bad_requests = 0;        ///< Of SOCKS5 and HTTP CONNECT.
+    std::uint64_t strangers = 0;           ///< Keys that are not enrolled.
+    std::uint64_t handshakes_failed = 0;   ///< TLS failed, or nothing was said in time.
+    std::uint64_t pending_dropped = 0;  ///< Pushed out by newer connections before they said who.
     std::uint64_t protocol_errors = 0;
     std::uint64_t wrong_proofs = 0;   ///< Enrolments with an invitation that does not fit.
     std::uint64_t refused_links = 0;  ///< Enrolled, but turned away.
@@ -51,7 +57,13 @@ struct Context {
     /// What all links hold for slow clients.
     const std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
     std::size_t parked_now = 0;
-    std::size_t requests_now = 0;  ///< Of SOCKS5 and HTTP CONNECT, being read.
+    std::size_t requests_now = 0;   ///< Of SOCKS5, HTTP CONNECT and PROXY, being read.
+    std::size_t farewells_now = 0;  ///< Turned away, but not closed yet.
+    Admission admission;
+    std::size_t descriptors = 0;  ///< Files and sockets that the process may have open.
+    /// One for each kind of refusal.
+    std::vector<base::RateLimit> refusal_log =
+        std::vector<base::RateLimit>(refusals, base::RateLimit{std::chrono::seconds{1}});
     /// The process can not go on, for example because the disk failed.
     std::function<void(Error)> fail;
     /// Tells every pair when the loop stood still; to be called before silence is judged.

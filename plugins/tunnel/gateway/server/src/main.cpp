@@ -118,6 +118,16 @@ void print_pair(const json::object& pair) {
     }
 }
 
+/// ": 3 now, 17 served; refused: per_source 2"
+std::string way_in(const json::object& counters) {
+    std::string refused;
+    for (const auto& [reason, count] : counters.at("refused").as_object())
+        refused += fmt::format("{}{} {}", refused.empty() ? "; refused: " : ", ",
+                               std::string_view(reason), json::serialize(count));
+    return fmt::format(": {} now, {} served{}", text(counters, "clients_now"),
+                       text(counters, "served"), refused);
+}
+
 int status(const std::string& admin, bool as_json) {
     json::value answer;
     const int code = ask(admin, {"GET", "/v1/status", ""}, answer);
@@ -134,12 +144,15 @@ int status(const std::string& admin, bool as_json) {
     for (const auto& pair : all.at("pairs").as_array()) print_pair(pair.as_object());
     for (const auto& one : all.at("listeners").as_array()) {
         const auto& listener = one.as_object();
-        std::printf("listener %s: %s -> %s, pair %s\n", text(listener, "name").c_str(),
+        std::printf("listener %s: %s -> %s, pair %s%s\n", text(listener, "name").c_str(),
                     text(listener, "address").c_str(), text(listener, "virtual").c_str(),
-                    text(listener, "pair").c_str());
+                    text(listener, "pair").c_str(),
+                    way_in(listener.at("counters").as_object()).c_str());
     }
     for (const char* door : {"socks5", "http_connect"})
-        if (!all.at(door).is_null()) std::printf("%s: %s\n", door, text(all, door).c_str());
+        if (!all.at(door).is_null())
+            std::printf("%s: %s%s\n", door, text(all, door).c_str(),
+                        way_in(all.at("proxies").at(door).as_object()).c_str());
     for (const auto& [name, count] : all.at("counters").as_object())
         if (count != 0) std::printf("%s: %s\n", name.data(), json::serialize(count).c_str());
     return exit_done;

@@ -101,6 +101,7 @@ private:
     void open_stream(const std::shared_ptr<Client>& client, const std::shared_ptr<Link>& link);
     void on_status(const std::shared_ptr<Client>& client, const std::shared_ptr<Stream>& stream,
                    const OpenStatus& status);
+    void watch_served(Client& client, Stream& stream);
     void park(const std::shared_ptr<Client>& client, bool again);
     void unpark(Client& client);
     void release_parked();
@@ -120,7 +121,6 @@ private:
     std::optional<Instant> armed_for_;
     std::map<std::uint64_t, AdmitAnswer> admits_;
     std::uint64_t next_admit_ = 0;
-    base::RateLimit denied_log_{std::chrono::seconds{1}};
 };
 
 /// Timing that follows from the lease.

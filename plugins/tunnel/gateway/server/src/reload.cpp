@@ -23,7 +23,9 @@ struct Row {
 
 constexpr const char* links = "the links of the instances depend on it";
 
-const std::array<Row, 9> rows{{
+std::string text(std::size_t limit) { return limit == 0 ? "" : std::to_string(limit); }
+
+const std::array rows = std::to_array<Row>({
     {"gateway.name", [](const Settings& s) { return s.name; }, "the instances were told it"},
     {"gateway.data_dir", [](const Settings& s) { return s.data_dir.string(); },
      "the register is open there"},
@@ -42,18 +44,35 @@ const std::array<Row, 9> rows{{
      [](const Settings& s) { return s.http_connect; }},
     {"admin.listen", [](const Settings& s) { return s.admin; },
      "the admin socket is opened at the start"},
-}};
+    {"gateway.clients.allow", [](const Settings& s) { return to_text(s.clients.allow); }, nullptr,
+     [](Settings& s, const Settings& file) { s.clients.allow = file.clients.allow; }},
+    {"gateway.clients.total", [](const Settings& s) { return text(s.clients.total); }, nullptr,
+     [](Settings& s, const Settings& file) { s.clients.total = file.clients.total; }},
+    {"gateway.clients.per_source", [](const Settings& s) { return text(s.clients.per_source); },
+     nullptr,
+     [](Settings& s, const Settings& file) { s.clients.per_source = file.clients.per_source; }},
+});
 
 /// The same for each listener.
 struct ListenerRow {
     const char* key;
     std::string (*shown)(const ListenerSettings&);
 };
-const std::array<ListenerRow, 3> listener_rows{{
+const std::array listener_rows = std::to_array<ListenerRow>({
     {"address", [](const ListenerSettings& l) { return to_string(l.address); }},
     {"virtual", [](const ListenerSettings& l) { return to_string(l.virtual_at); }},
     {"pair", [](const ListenerSettings& l) { return l.pair; }},
-}};
+    {"allow",
+     [](const ListenerSettings& l) {
+         return l.rules.allow.empty() ? std::string() : to_text(l.rules.allow);
+     }},
+    {"clients", [](const ListenerSettings& l) { return text(l.rules.clients); }},
+    {"clients_per_source", [](const ListenerSettings& l) { return text(l.rules.per_source); }},
+    {"proxy_from",
+     [](const ListenerSettings& l) {
+         return l.proxy_from.empty() ? std::string() : to_text(l.proxy_from);
+     }},
+});
 
 std::string change(const std::string& key, const std::string& from, const std::string& to) {
     return key + ": " + (from.empty() ? "none" : from) + " -> " + (to.empty() ? "none" : to);
@@ -72,15 +91,27 @@ void compare_listener(const std::string& name, const ListenerSettings* was,
         const std::string to = is == nullptr ? std::string() : row.shown(*is);
         if (from != to) plan.live.push_back(change("listener." + name + "." + row.key, from, to));
     }
-    const std::string what = "listener " + name;
-    if (is == nullptr) {
-        plan.close.push_back(what);
-    } else if (was == nullptr || was->address != is->address) {
-        plan.open.push_back({what, is->address});
+    const auto before = was == nullptr ? std::vector<NewDoor>() : doors_of(*was);
+    const auto after = is == nullptr ? std::vector<NewDoor>() : doors_of(*is);
+    for (const auto& door : after)
+        if (std::ranges::count(before, door) == 0) plan.open.push_back(door);
+    for (const auto& door : before) {
+        const auto stays = [&](const NewDoor& other) { return other.what == door.what; };
+        if (std::ranges::none_of(after, stays)) plan.close.push_back(door.what);
     }
 }
 
 }  // namespace
+
+std::vector<NewDoor> doors_of(const ListenerSettings& listener) {
+    std::vector<NewDoor> doors;
+    const auto& range = listener.address;
+    for (unsigned port = range.first; port <= range.last; ++port)
+        doors.push_back({"listener " + listener.name + ":" + std::to_string(port),
+                         {range.host, static_cast<std::uint16_t>(port)},
+                         listener.name});
+    return doors;
+}
 
 ReloadPlan plan_reload(const Settings& running, const Settings& file) {
     ReloadPlan plan;

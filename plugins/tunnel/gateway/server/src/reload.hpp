@@ -7,11 +7,17 @@
 
 namespace umbra::gateway {
 
-/// A door to open: what it is ("listener crm", "socks5") and where.
+/// A door to open: what it is ("listener crm:9000", "socks5") and where.
 struct NewDoor {
     std::string what;
     config::Endpoint address;
+    std::string listener{};  ///< Its name, if it is one of a listener.
+
+    bool operator==(const NewDoor&) const = default;
 };
+
+/// One for each of its ports.
+[[nodiscard]] std::vector<NewDoor> doors_of(const ListenerSettings& listener);
 
 /// What another gateway file means for a running gateway.
 struct ReloadPlan {

@@ -10,15 +10,12 @@ namespace umbra::gateway {
 
 /// Time in which a client has to say where it wants to go, and how long it may take to say it.
 inline constexpr Duration request_time_max = std::chrono::seconds{10};
-inline constexpr std::size_t http_head_bytes_max = 8 * 1024;
 
-using Serve = std::function<void(std::shared_ptr<Client>)>;
-
-/// SOCKS5 (RFC 1928): no authentication, CONNECT, names and addresses. Reads the request and not
-/// one byte more, then calls `serve`; a client that asks for anything else is told so and closed.
-void read_socks5(Context& context, boost::asio::ip::tcp::socket socket, Serve serve);
-
-/// HTTP/1.1 CONNECT host:port. Reads the head and not one byte more, then calls `serve`.
-void read_http_connect(Context& context, boost::asio::ip::tcp::socket socket, Serve serve);
+/// Reads what `client` says first, as far as `preamble` goes and not one byte more, and gives the
+/// answers of it. Then calls `done` with the preamble; a client that says something else, or does
+/// not say it in time, is turned away instead.
+using PreambleDone = std::function<void(std::shared_ptr<Client>, Preamble&)>;
+void read_preamble(Context& context, std::shared_ptr<Client> client,
+                   std::unique_ptr<Preamble> preamble, PreambleDone done);
 
 }  // namespace umbra::gateway

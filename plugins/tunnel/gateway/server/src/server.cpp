@@ -1,7 +1,7 @@
 #include "server.hpp"
 
+#include "descriptors.hpp"
 #include "log_room.hpp"
-#include "requests.hpp"
 #include "server_impl.hpp"
 #include <umbra/base/clock.hpp>
 #include <umbra/base/durable_file.hpp>
@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -46,6 +47,10 @@ Result<Done> Server::run() { return impl_->run(); }
 
 Server::Impl::Impl(Settings settings)
     : context_(std::move(settings)),
+      ways_in_(context_,
+               [this](const std::string& pair, std::shared_ptr<Client> client) {
+                   pairs_.at(pair)->serve(std::move(client));
+               }),
       signals_(context_.io, SIGTERM, SIGINT, SIGHUP),
       ticker_(context_.io),
       started_(base::boot_now()),
@@ -64,6 +69,7 @@ Server::Impl::~Impl() {
 }
 
 Result<Done> Server::Impl::open() {
+    context_.descriptors = raise_descriptor_limit();
     if (auto done = read_state(); !done) return done;
     Reception::Desk desk;
     desk.roster = [this]() -> const Roster& { return roster_; };
@@ -121,48 +127,30 @@ Result<Pair*> Server::Impl::pair(const std::string& name) {
     return pairs_.emplace(name, std::move(made)).first->second.get();
 }
 
-/// What becomes of a connection. A listener is looked up each time: a reload may change it.
-Door::OnSocket Server::Impl::on_socket(const std::string& what) {
+/// What becomes of a connection.
+Door::OnSocket Server::Impl::on_socket(const NewDoor& door) {
     using boost::asio::ip::tcp;
-    constexpr std::string_view listener = "listener ";
-    if (what.starts_with(listener))
-        return [this, name = what.substr(listener.size())](tcp::socket socket) {
-            serve_listener(name, std::move(socket));
+    if (!door.listener.empty())
+        return [this, name = door.listener, port = door.address.port](tcp::socket socket) {
+            ways_in_.listener(name, port, std::move(socket));
         };
-    if (what == "listen")
+    if (door.what == "listen")
         return [this](tcp::socket socket) { reception_->receive(std::move(socket)); };
-    const auto read = what == "socks5" ? read_socks5 : read_http_connect;
-    return [this, read](tcp::socket socket) {
-        ++context_.counters.clients;
-        read(context_, std::move(socket), [this](std::shared_ptr<Client> client) {
-            pairs_.at(default_pair)->serve(std::move(client));
-        });
-    };
-}
-
-void Server::Impl::serve_listener(const std::string& name, boost::asio::ip::tcp::socket socket) {
-    const auto& listeners = context_.settings.listeners;
-    const auto found = std::ranges::find_if(
-        listeners, [&](const ListenerSettings& listener) { return listener.name == name; });
-    if (found == listeners.end()) return;
-    auto client = std::make_shared<Client>(std::move(socket));
-    ++context_.counters.clients;
-    client->address = peer_of(client->socket);
-    client->host = found->virtual_at.host;
-    client->port = found->virtual_at.port;
-    pairs_.at(found->pair)->serve(std::move(client));
+    const auto take = door.what == "socks5" ? &WaysIn::socks5 : &WaysIn::http_connect;
+    return [this, take](tcp::socket socket) { (ways_in_.*take)(std::move(socket)); };
 }
 
 Result<std::unique_ptr<Door>> Server::Impl::open_door(const NewDoor& door) {
-    return Door::open(context_, door.what, door.address, on_socket(door.what));
+    return Door::open(context_, door.what, door.address, on_socket(door));
 }
 
 Result<Done> Server::Impl::open_doors() {
     const auto& settings = context_.settings;
+    ways_in_.configure();
     std::vector<NewDoor> wanted{{"listen", settings.listen}};
     for (const auto& listener : settings.listeners) {
         if (auto serving = pair(listener.pair); !serving) return serving.error();
-        wanted.push_back({"listener " + listener.name, listener.address});
+        std::ranges::move(doors_of(listener), std::back_inserter(wanted));
     }
     if (settings.socks5) wanted.push_back({"socks5", *settings.socks5});
     if (settings.http_connect) wanted.push_back({"http_connect", *settings.http_connect});
@@ -286,6 +274,7 @@ bool Server::Impl::take(const SettingsLoad& load) {
         opened[wanted.what] = std::move(door).value();
     }
     context_.settings = std::move(plan.next);
+    ways_in_.configure();
     for (const auto& what : plan.close) {
         close_door(std::move(doors_[what]));
         doors_.erase(what);

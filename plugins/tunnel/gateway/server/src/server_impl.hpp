@@ -7,6 +7,7 @@
 #include "reload.hpp"
 #include "roster.hpp"
 #include "server.hpp"
+#include "ways_in.hpp"
 #include <umbra/base/http_server.hpp>
 #include <umbra/gateway/identity.hpp>
 
@@ -39,8 +40,7 @@ private:
     Result<Done> open_admin();
     Result<Pair*> pair(const std::string& name);
     Result<std::unique_ptr<Door>> open_door(const NewDoor& door);
-    [[nodiscard]] Door::OnSocket on_socket(const std::string& what);
-    void serve_listener(const std::string& name, boost::asio::ip::tcp::socket socket);
+    [[nodiscard]] Door::OnSocket on_socket(const NewDoor& door);
     void close_door(std::unique_ptr<Door> door);
     void on_signals();
     void reload();
@@ -56,6 +56,7 @@ private:
     void admin_remove(const base::HttpRequest& request, const base::Responder& answer);
     void admin_admit(const base::HttpRequest& request, const base::Responder& answer);
     [[nodiscard]] std::string status() const;
+    [[nodiscard]] std::string bound_address(const ListenerSettings& listener) const;
 
     Context context_;
     std::optional<TlsIdentity> identity_;
@@ -64,7 +65,9 @@ private:
     bool changing_ = false;
     std::map<std::string, std::unique_ptr<Pair>> pairs_;
     std::unique_ptr<Reception> reception_;
-    std::map<std::string, std::unique_ptr<Door>> doors_;  ///< By what they are: "listener crm".
+    WaysIn ways_in_;
+    std::map<std::string, std::unique_ptr<Door>>
+        doors_;  ///< By what they are: "listener crm:9000".
     std::optional<base::HttpServer> admin_;
     boost::asio::signal_set signals_;
     boost::asio::steady_timer ticker_;

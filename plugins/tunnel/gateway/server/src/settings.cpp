@@ -2,6 +2,7 @@
 
 #include <umbra/config/source.hpp>
 
+#include <algorithm>
 #include <map>
 
 namespace umbra::gateway {
@@ -10,6 +11,19 @@ namespace {
 using config::Key;
 using config::Table;
 using config::Type;
+
+Key limit_key(const char* name, const char* help) {
+    return Key{.name = name,
+               .type = Type::integer,
+               .def = "0",
+               .min = "0",
+               .max = "1000000",
+               .help = help};
+}
+
+Key allow_key(const char* help) {
+    return Key{.name = "allow", .type = Type::string_list, .help = help};
+}
 
 Table schema() {
     Table park;
@@ -28,6 +42,15 @@ Table schema() {
             .min = "0",
             .max = "65536",
             .help = "How many wait at most."},
+    };
+    Table clients;
+    clients.name = "clients";
+    clients.help = "Who may connect by any way in, and how many at once.";
+    clients.keys = {
+        allow_key("Networks whose clients are let in where a listener has no \"allow\" of its own; "
+                  "everybody without it."),
+        limit_key("total", "How many at once in total; 0: as many as files may be open."),
+        limit_key("per_source", "How many at once from one address (IPv6: from one /64)."),
     };
     Table gateway;
     gateway.name = "gateway";
@@ -51,7 +74,7 @@ Table schema() {
             .max = "\"1h\"",
             .help = "A holder that is silent for this long counts as gone."},
     };
-    gateway.tables = {park};
+    gateway.tables = {park, clients};
     Table admin;
     admin.name = "admin";
     admin.keys = {Key{.name = "listen",
@@ -63,17 +86,25 @@ Table schema() {
     listener.named = true;
     listener.keys = {
         Key{.name = "address",
-            .type = Type::listen,
+            .type = Type::listen_range,
             .required = true,
-            .help = "Where clients connect."},
+            .help = "Where clients connect: a port, or a range of ports."},
         Key{.name = "virtual",
-            .type = Type::endpoint,
+            .type = Type::endpoint_range,
             .required = true,
-            .help = "The virtual host and port that they get."},
+            .help = "The virtual host and port that they get; of a range, port for port."},
         Key{.name = "pair",
             .type = Type::name,
             .def = "\"default\"",
             .help = "The pair of instances that serves it."},
+        allow_key("Networks whose clients are let in; without it those of [gateway.clients]."),
+        limit_key("clients", "How many at once."),
+        limit_key("clients_per_source", "How many at once from one address (IPv6: from one /64)."),
+        Key{.name = "proxy_from",
+            .type = Type::string_list,
+            .def = "[]",
+            .help = "Networks of load balancers, all of whose connections begin with a header of "
+                    "the PROXY protocol, version 2; nobody else may connect then."},
     };
     Table root;
     root.tables = {gateway, admin, listener};
@@ -86,14 +117,20 @@ public:
     Doors(const config::Source& source, config::Problems& problems)
         : source_(source), problems_(problems) {}
 
+    void add(const config::EndpointRange& ports, const std::string& key, config::Position at) {
+        for (unsigned port = ports.first; port != 0 && port <= ports.last; ++port) {
+            const config::Endpoint door{ports.host, static_cast<std::uint16_t>(port)};
+            const auto [other, added] = keys_.emplace(door, key);
+            if (added) continue;
+            auto problem =
+                source_.problem(at, "address " + to_string(door) + " is taken by " + other->second,
+                                "use another port");
+            problem.key = key;
+            return problems_.add(std::move(problem));
+        }
+    }
     void add(const config::Endpoint& door, const std::string& key, config::Position at) {
-        if (door.port == 0) return;
-        const auto [other, added] = keys_.emplace(door, key);
-        if (added) return;
-        auto problem = source_.problem(
-            at, "address " + to_string(door) + " is taken by " + other->second, "use another port");
-        problem.key = key;
-        problems_.add(std::move(problem));
+        add(config::EndpointRange{door.host, door.port, door.port}, key, at);
     }
 
 private:
@@ -101,6 +138,63 @@ private:
     config::Problems& problems_;
     std::map<config::Endpoint, std::string> keys_;
 };
+
+/// Networks of a list; each wrong one is a mistake.
+class NetworkReader {
+public:
+    NetworkReader(const config::Source& source, config::Problems& problems)
+        : source_(source), problems_(problems) {}
+
+    Networks read(const config::Section& section, const char* key) {
+        Networks networks;
+        if (!section.has(key)) return networks;
+        const auto complain = [&](std::string text, std::string help) {
+            auto problem = source_.problem(section.at(key), std::move(text), std::move(help));
+            problem.key = section.path() + "." + key;
+            problems_.add(std::move(problem));
+        };
+        for (const auto& text : section.list(key)) {
+            auto network = Network::parse(text);
+            if (network)
+                networks.push_back(*network);
+            else
+                complain("\"" + text + "\" is no network", network.error().message);
+        }
+        if (section.list(key).empty() && section.find(key)->given)
+            complain("an empty list would let nobody in", "leave the key out, or name a network");
+        return networks;
+    }
+
+private:
+    const config::Source& source_;
+    config::Problems& problems_;
+};
+
+std::size_t ports_of(const config::EndpointRange& range) {
+    return static_cast<std::size_t>(range.last) - range.first + 1;
+}
+
+/// What is wrong with a listener as a whole; empty when nothing is.
+std::string ports_fault(const ListenerSettings& listener) {
+    const auto own = ports_of(listener.address), wanted = ports_of(listener.virtual_at);
+    if (own > listener_ports_max)
+        return "address has " + std::to_string(own) + " ports, the limit is " +
+               std::to_string(listener_ports_max);
+    if (own != wanted)
+        return "address has " + std::to_string(own) + " ports, virtual has " +
+               std::to_string(wanted);
+    return {};
+}
+
+ListenerSettings read_listener(const config::Section& section, NetworkReader& networks) {
+    ListenerSettings listener{section.name(), section.endpoint_range("address"),
+                              section.endpoint_range("virtual"), section.text("pair")};
+    listener.rules.allow = networks.read(section, "allow");
+    listener.rules.clients = static_cast<std::size_t>(section.integer("clients"));
+    listener.rules.per_source = static_cast<std::size_t>(section.integer("clients_per_source"));
+    listener.proxy_from = networks.read(section, "proxy_from");
+    return listener;
+}
 
 std::optional<config::Endpoint> optional_door(const config::Section& section,
                                               std::string_view key) {
@@ -132,10 +226,25 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     for (const auto* key : {"listen", "socks5", "http_connect"})
         if (gateway.has(key))
             doors.add(gateway.endpoint(key), std::string("gateway.") + key, gateway.at(key));
-    for (const auto& listener : root.named("listener"))
-        if (listener.has("address"))
-            doors.add(listener.endpoint("address"), listener.path() + ".address",
-                      listener.at("address"));
+    NetworkReader networks(*source, problems);
+    std::vector<ListenerSettings> listeners;
+    for (const auto& section : root.named("listener")) {
+        if (section.has("address"))
+            doors.add(section.endpoint_range("address"), section.path() + ".address",
+                      section.at("address"));
+        // Else it has a mistake that was reported.
+        const auto keys = {"address", "virtual", "pair", "clients", "clients_per_source"};
+        if (!std::ranges::all_of(keys, [&](const char* key) { return section.has(key); })) continue;
+        listeners.push_back(read_listener(section, networks));
+        if (auto fault = ports_fault(listeners.back()); !fault.empty()) {
+            auto problem = source->problem(section.at("address"), std::move(fault),
+                                           "give both the same number of ports");
+            problem.key = section.path() + ".address";
+            problems.add(std::move(problem));
+        }
+    }
+    const auto& clients = gateway.table("clients");
+    ClientSettings client_settings{networks.read(clients, "allow")};
     if (admin.has("listen")) {
         const auto& addresses = admin.addresses("listen");
         if (addresses.size() != 1 || addresses.front().unix_path.empty())
@@ -159,9 +268,10 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     settings.park_time = park.duration("time");
     settings.park_clients = static_cast<std::size_t>(park.integer("clients"));
     settings.admin = to_string(admin.addresses("listen").front());
-    for (const auto& listener : root.named("listener"))
-        settings.listeners.push_back({listener.name(), listener.endpoint("address"),
-                                      listener.endpoint("virtual"), listener.text("pair")});
+    client_settings.total = static_cast<std::size_t>(clients.integer("total"));
+    client_settings.per_source = static_cast<std::size_t>(clients.integer("per_source"));
+    settings.clients = std::move(client_settings);
+    settings.listeners = std::move(listeners);
     load.settings = std::move(settings);
     return load;
 }

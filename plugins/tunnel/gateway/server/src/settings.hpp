@@ -1,5 +1,6 @@
 #pragma once
 
+#include "admission.hpp"
 #include <umbra/config/problem.hpp>
 #include <umbra/config/schema.hpp>
 #include <umbra/config/values.hpp>
@@ -16,12 +17,24 @@ namespace umbra::gateway {
 inline constexpr const char* default_pair = "default";
 inline constexpr const char* default_admin = "unix:/run/umbra-gateway/admin.sock";
 
-/// A port for one virtual host.
+/// A range of ports of a listener; more would hardly be meant.
+inline constexpr std::size_t listener_ports_max = 1024;
+
+/// A port for one virtual host, or as many ports as the range of the virtual host has.
 struct ListenerSettings {
     std::string name;
-    config::Endpoint address;
-    config::Endpoint virtual_at;
+    config::EndpointRange address;
+    config::EndpointRange virtual_at;
     std::string pair;
+    WayRules rules{};       ///< An empty `allow`: that of `[gateway.clients]`.
+    Networks proxy_from{};  ///< Load balancers, which say whose connection it is.
+};
+
+/// For all ways in together.
+struct ClientSettings {
+    Networks allow;  ///< For ways in that have no list of their own.
+    std::size_t total = 0;
+    std::size_t per_source = 0;
 };
 
 /// gateway.toml, validated.
@@ -34,6 +47,7 @@ struct Settings {
     std::optional<config::Endpoint> http_connect;
     Duration park_time{};
     std::size_t park_clients = 0;
+    ClientSettings clients;
     Duration lease{};
     std::string admin;  ///< "unix:/path"
     std::vector<ListenerSettings> listeners;

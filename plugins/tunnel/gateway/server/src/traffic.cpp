@@ -20,6 +20,23 @@ bool may_try_again(StatusCode code) {
     return code == StatusCode::stale_epoch || code == StatusCode::draining;
 }
 
+Refusal refusal_of(StatusCode code) {
+    switch (code) {
+        case StatusCode::denied:
+            return Refusal::denied;
+        case StatusCode::refused:
+            return Refusal::backend_refused;
+        case StatusCode::timeout:
+            return Refusal::backend_timeout;
+        case StatusCode::ok:
+        case StatusCode::stale_epoch:
+        case StatusCode::limit:
+        case StatusCode::draining:
+            break;
+    }
+    return Refusal::streams;
+}
+
 }  // namespace
 
 std::shared_ptr<Link> Pair::route() const {
@@ -57,10 +74,7 @@ void Pair::open_stream(const std::shared_ptr<Client>& client, const std::shared_
     ++client->attempts;
     auto opened =
         link->open(OpenRequest{active_->epoch, client->host, client->port, client->address});
-    if (!opened) {
-        ++context_.counters.over_limit;
-        return turn_away(*client, StatusCode::limit);
-    }
+    if (!opened) return turn_away(context_, *client, Refusal::streams);
     auto stream = std::move(opened).value();
     Stream::Events events;
     events.on_status = [this, client, weak = std::weak_ptr(stream)](const OpenStatus& status) {
@@ -75,50 +89,45 @@ void Pair::open_stream(const std::shared_ptr<Client>& client, const std::shared_
 
 void Pair::on_status(const std::shared_ptr<Client>& client, const std::shared_ptr<Stream>& stream,
                      const OpenStatus& status) {
-    auto& counters = context_.counters;
     if (status.code == StatusCode::ok) {
         client->settled = true;
-        ++counters.served;
-        if (client->answer) {
-            const auto answer = client->answer(StatusCode::ok);
-            (void)::send(client->socket.native_handle(), answer.data(), answer.size(),
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
-        }
-        // It can not come back any more: lets go of the client, whose stream may live for days.
-        stream->listen({});
+        if (client->dialect != nullptr) say(client->socket, client->dialect->accepted);
+        watch_served(*client, *stream);
         return stream->attach(std::move(client->socket));
     }
     if (may_try_again(status.code)) {
         client->not_before = activations_ + 1;
         return park(client, true);
     }
-    if (status.code == StatusCode::denied)
-        ++counters.denied;
-    else if (status.code == StatusCode::limit)
-        ++counters.over_limit;
-    else
-        ++counters.backend_failed;
-    if (auto more = denied_log_.pass(boot_now()))
-        base::info(log_room, "pair {}: {} wanted {}:{}: {}, {} ({} more like it)", name_,
-                   client->address, client->host, client->port, name_of(status.code), status.text,
-                   *more);
-    turn_away(*client, status.code);
+    turn_away(context_, *client, refusal_of(status.code), status.text);
+}
+
+/// It can not come back any more: lets go of the client, whose stream may live for days, and keeps
+/// no more than its place.
+void Pair::watch_served(Client& client, Stream& stream) {
+    ++context_.counters.served;
+    auto place = std::make_shared<Admission::Place>(std::move(client.place));
+    if (auto* tally = place->tally()) ++tally->served;
+    Stream::Events events;
+    events.on_closed = [place, &stream](StreamEnd, const std::string&) {
+        auto* tally = place->tally();
+        if (tally == nullptr) return;
+        tally->bytes_up += stream.bytes_out();
+        tally->bytes_down += stream.bytes_in();
+    };
+    stream.listen(std::move(events));
 }
 
 // --- parking ------------------------------------------------------------------------------------
 
 void Pair::park(const std::shared_ptr<Client>& client, bool again) {
-    auto& counters = context_.counters;
-    const auto refuse = [&](std::uint64_t& counter) {
-        ++counter;
-        turn_away(*client, StatusCode::timeout);
-    };
-    if (context_.parked_now >= context_.settings.park_clients) return refuse(counters.park_full);
+    if (context_.parked_now >= context_.settings.park_clients)
+        return turn_away(context_, *client, Refusal::park_full);
     if (boot_now() >= client->deadline || client->attempts >= attempts_max)
-        return refuse(counters.park_timeouts);
+        return turn_away(context_, *client, Refusal::park_timeout);
     client->parked = true;
     ++context_.parked_now;
-    if (!again) ++counters.parked;
+    if (!again) ++context_.counters.parked;
     // Who was on its way already stands before who only arrives.
     again ? parked_.push_front(client) : parked_.push_back(client);
     client->socket.async_wait(
@@ -172,8 +181,7 @@ void Pair::tick() {
     });
     for (const auto& client : late) {
         unpark(*client);
-        ++context_.counters.park_timeouts;
-        turn_away(*client, StatusCode::timeout);
+        turn_away(context_, *client, Refusal::park_timeout);
     }
     if (!parked_.empty() && route()) release_parked();
 }

@@ -24,6 +24,7 @@ enum class Type : std::uint8_t {
     endpoint,        ///< "host:port" to connect to
     listen,          ///< "host:port" to listen on; port 0 = any free one
     endpoint_range,  ///< "host:8080" or "host:8000-8010"
+    listen_range,    ///< the same to listen on; port 0 = any free one
     path,            ///< relative ones become relative to the directory of the file
     choice,          ///< one of `choices`
     url,             ///< "scheme://rest"
@@ -69,7 +70,7 @@ struct Value {
     double number = 0;
     std::string text;  ///< All types that are strings; paths absolute or relative to the process.
     std::vector<std::string> list;
-    EndpointRange endpoint;  ///< endpoint, listen (first == last), endpoint_range
+    EndpointRange endpoint;  ///< endpoint, listen (first == last), and ranges
     std::vector<ListenAddress> addresses;
     Node node;  ///< table
 };

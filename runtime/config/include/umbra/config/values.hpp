@@ -44,7 +44,9 @@ struct EndpointRange {
 
     auto operator<=>(const EndpointRange&) const = default;
 };
-[[nodiscard]] Result<EndpointRange> parse_endpoint_range(std::string_view text);
+/// Port 0 can not be part of a range.
+[[nodiscard]] Result<EndpointRange> parse_endpoint_range(std::string_view text,
+                                                         PortZero zero = PortZero::refused);
 [[nodiscard]] std::string to_string(const EndpointRange& range);
 
 /// Where the admin API listens: "unix:/absolute/path" or "https://host:port".
