@@ -82,8 +82,8 @@ class Hosts(Field):
         ):
             text = self.path(name).read_text()
             self.path(name).write_text(text.replace(section, f"{lines}\n{section}", 1))
-        with open(self.path("shared.toml"), "a", encoding="utf-8") as file:
-            file.write(f"[takeover]\n{takeover}\n")
+        text = self.path("shared.toml").read_text()
+        self.path("shared.toml").write_text(text.replace("[takeover]", f"[takeover]\n{takeover}", 1))
         for node in NODES:
             self.helper(node, "backend.py", node, BACKEND_PORT, "/dev/null")
 
