@@ -15,9 +15,9 @@ from harness import Pair, wait_for  # noqa: E402
 
 LOOPS = 4
 AROUND = 0.3  # Seconds of requests before and after an event.
-# As by default. Set below three leases of the gateway (1.8 s) it would count from these: only then
-# is a silent link given up.
-ON_TUNNEL_LOSS = 5.0
+# Less than the three leases of the gateway (1.8 s) after which an instance gives up a silent link
+# by itself.
+ON_TUNNEL_LOSS = 1.0
 
 
 def percentile(values, part):

@@ -70,7 +70,11 @@ void normalise_watch(core::PeerWatch& w, const Clock& clock, const Names& names)
 }
 
 void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
-    for (auto& [name, tunnel] : n.tunnels_) clock.deadline(tunnel.next_activate);
+    for (auto& [name, tunnel] : n.tunnels_) {
+        clock.deadline(tunnel.next_activate);
+        clock.since(tunnel.active_since);
+        clock.since(tunnel.holder_unheard);
+    }
     if (n.claim_) {
         names.rename(n.claim_->ask);
         n.claim_->why.clear();
@@ -127,6 +131,9 @@ void forget_unused(core::Node& n) {
         n.in_sync_doubtful_ = false;
     }
     for (auto& [name, tunnel] : n.tunnels_) {
+        if (n.serving_ == 0 || tunnel.state != TunnelState::active) {
+            tunnel.active_since = present - horizon;
+        }
         if (n.serving_ != 0) continue;
         tunnel.next_activate = present;
         tunnel.activated = 0;
@@ -229,6 +236,8 @@ std::uint64_t hash_of(const core::Node& n) {
                    v.in_sync.size() << 34);
         mix(h, v.holder);
         mix_time(h, tunnel.next_activate);
+        mix_time(h, tunnel.active_since);
+        mix_time(h, tunnel.holder_unheard);
     }
     if (n.peer_pong_) {
         mix(h, n.peer_pong_->epoch | std::uint64_t{n.peer_pong_->serving} << 8 |

@@ -20,6 +20,7 @@ umbra::RegisterView to_host(const gateway::RegisterView& view) {
     host.holder = view.holder;
     host.holder_alive = view.holder_alive;
     host.in_sync_seq = view.in_sync_seq;
+    host.holder_heard = Duration(view.holder_heard_ns);
     for (const auto& member : view.in_sync) {
         host.in_sync.push_back({member.node, member.incarnation});
     }

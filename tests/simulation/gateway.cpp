@@ -3,6 +3,7 @@
 #include "checker.hpp"
 #include "instance.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace umbra::simulation {
@@ -154,8 +155,14 @@ void Gateway::heard(const std::shared_ptr<Connection>& link) {
     link->to_node([this, link] { instances_[link->node]->uplink_heard(link); });
 }
 
+/// The holder first, as the production gateway does it: every fact makes the register look whether
+/// the holder is gone.
 void Gateway::refresh_heard() {
-    for (const auto* instance : instances_) {
+    auto order = instances_;
+    std::ranges::stable_partition(order, [&](const auto* instance) {
+        return instance->name() == register_->record().holder.node;
+    });
+    for (const auto* instance : order) {
         Instant heard{}, stamp{};
         for (const auto& link : links_) {
             if (instances_[link->node] != instance) continue;

@@ -276,6 +276,13 @@ void Node::report() {
                    settings_.request_timeout.count(), silence_limit().count()};
     told.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(watch_.rtt()).count();
     told.drifted = drift_ != Drift::none;
+    // Only what the gateway still says: of a link that is down here nothing is known of the other.
+    const Tunnel* tunnel = arbiter();
+    const bool current = tunnel != nullptr && tunnel->state == TunnelState::standby &&
+                         tunnel->view.epoch == follow_epoch_ && tunnel->view.holder == peer_node_;
+    if (current && tunnel->holder_unheard) {
+        told.unheard_ns = (now_ - *tunnel->holder_unheard).count();
+    }
     follow_ask_ = ask_peer(told);
 }
 

@@ -125,6 +125,24 @@ void Node::on(const fact::Drained&) {
     if (stopping_) emit(effect::Stop{});
 }
 
+/// The shadow passes on that the gateway does not hear this instance, which notices a silent cut
+/// later by itself. The gateway is asked: its answer keeps the tunnel active, and while there is
+/// none the tunnel counts as lost since the gateway's last word of it.
+void Node::doubt_tunnel(std::optional<Duration> unheard) {
+    const std::string* name = arbiter_name();
+    if (name == nullptr || !arbitrated_) return;
+    auto& tunnel = tunnels_.at(*name);
+    if (tunnel.state != TunnelState::active) return;
+    if (!unheard) return tunnel.holder_unheard.reset();
+    const Instant since = now_ - *unheard;
+    // Older than what the gateway answered last: it was true, or is an old message.
+    if (since <= tunnel.active_since || std::exchange(tunnel.holder_unheard, since)) return;
+    note("the gateway has not heard this instance for " + ms(*unheard) + ", says " +
+         session_->member.node + "; asking it");
+    tunnel.next_activate = now_ + std::chrono::seconds{1};
+    emit(effect::Activate{*name, serving_});
+}
+
 void Node::watch_tunnel_loss() {
     if (serving_ == 0 || tunnels_.empty() || any_tunnel(TunnelState::active)) {
         tunnels_lost_.reset();

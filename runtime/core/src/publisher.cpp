@@ -395,6 +395,7 @@ wire::ReportReply Node::answer(const wire::Report& told) {
     session_->timers = told.timers;
     session_->rtt_us = told.rtt_us;
     session_->can_serve = told.can_serve;
+    doubt_tunnel(told.unheard_ns ? std::optional(Duration{*told.unheard_ns}) : std::nullopt);
     show_drift(told.drifted);
     r.in_sync = surely_in_sync(session_->member) && !told.drifted;
     r.committed = committed();

@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 /// Pause between two attempts to activate a tunnel that stands by under a granted epoch.
 constexpr Duration activate_retry{100ms};
+/// The same while the gateway may be out of reach: what was asked waits on the way.
+constexpr Duration doubted_retry{1s};
 /// Pause between two claims that the gateway refused because it hears the holder.
 constexpr Duration refused_claim_retry{1s};
 
@@ -156,8 +158,9 @@ void Node::claim(Epoch epoch, ClaimReason reason, std::string why) {
 void Node::on(const fact::ClaimAnswered& fact) {
     if (!claim_ || claim_->ask != fact.ask) return;
     const PendingClaim claimed = *std::exchange(claim_, std::nullopt);
-    auto& view = tunnels_.at(claimed.tunnel).view;
-    if (fact.view.known && (!view.known || fact.view.epoch >= view.epoch)) view = fact.view;
+    auto& tunnel = tunnels_.at(claimed.tunnel);
+    const bool newer = !tunnel.view.known || fact.view.epoch >= tunnel.view.epoch;
+    if (fact.view.known && newer) see(tunnel, fact.view);
     if (fact.granted) {
         const bool planned = claimed.reason != ClaimReason::peer_silent &&
                              claimed.reason != ClaimReason::peer_refused;
@@ -239,7 +242,7 @@ void Node::serve_tunnels() {
         const bool outdated = tunnel.state == TunnelState::active && tunnel.activated != serving_;
         const bool idle = tunnel.state == TunnelState::standby || outdated;
         if (!idle || now_ < tunnel.next_activate) continue;
-        tunnel.next_activate = now_ + activate_retry;
+        tunnel.next_activate = now_ + (tunnel.holder_unheard ? doubted_retry : activate_retry);
         tunnel.activated = serving_;
         emit(effect::Activate{name, serving_});
     }
@@ -270,8 +273,14 @@ void Node::on(const fact::TunnelsConfigured& fact) {
 void Node::on(const fact::TunnelChanged& fact) {
     const auto found = tunnels_.find(fact.tunnel);
     if (found == tunnels_.end()) return;
-    if (found->second.state == TunnelState::active) lost_at_ = now_ - fact.unheard;
-    found->second.state = fact.state;
+    auto& tunnel = found->second;
+    if (tunnel.state == TunnelState::active) {
+        lost_at_ = std::min(now_ - fact.unheard, tunnel.holder_unheard.value_or(now_));
+    }
+    tunnel.state = fact.state;
+    if (fact.state == TunnelState::active) tunnel.active_since = now_;
+    // Without a link nothing more is heard of it; with the next one comes what is true then.
+    if (fact.state != TunnelState::standby) tunnel.holder_unheard.reset();
     // The gateway routes to this node again: it knows of no later epoch.
     const std::string* name = arbiter_name();
     if (fact.state == TunnelState::active && name != nullptr && *name == fact.tunnel) woken();
@@ -286,10 +295,25 @@ void Node::on(const fact::RegisterSeen& fact) {
     const bool up = state == TunnelState::standby || state == TunnelState::active ||
                     state == TunnelState::draining;
     if (up && found->second.view.known && fact.view.epoch < found->second.view.epoch) return;
-    found->second.view = fact.view;
-    if (fact.holder_lost) next_claim_ = std::min(next_claim_, now_);
+    see(found->second, fact.view);
+    if (fact.holder_lost) {
+        next_claim_ = std::min(next_claim_, now_);
+        next_report_ = now_;
+    }
     const std::string* name = arbiter_name();
     if (name != nullptr && *name == fact.tunnel) obey_higher_epoch(fact.view);
+}
+
+void Node::see(Tunnel& tunnel, const RegisterView& view) const {
+    tunnel.view = view;
+    if (view.holder == settings_.node) return;  // Whoever hears this does not know it of itself.
+    if (view.holder_alive || view.holder.empty()) {
+        tunnel.holder_unheard.reset();
+    } else {
+        // Not since the gateway started, or what was said is said again: the age is that of then.
+        const Duration age = std::max(view.holder_heard, Duration{});
+        tunnel.holder_unheard = std::min(tunnel.holder_unheard.value_or(now_), now_ - age);
+    }
 }
 
 void Node::obey_higher_epoch(const RegisterView& view) {

@@ -64,7 +64,7 @@ void visit(A& a, SnapshotReply& m) {
 template <class A>
 void visit(A& a, Report& m) {
     a(m.node)(m.incarnation)(m.epoch)(m.durable)(m.state)(m.can_serve)(m.timers)(m.rtt_us);
-    a(m.drifted);
+    a(m.drifted)(m.unheard_ns);
 }
 template <class A>
 void visit(A& a, ReportReply& m) {
@@ -105,6 +105,9 @@ bool is_sane(const Message& message) {
     if (const auto* reply = std::get_if<OfferReply>(&message)) {
         return std::all_of(reply->fates.begin(), reply->fates.end(),
                            [](Fate fate) { return fate >= Fate::equal && fate <= fate_last; });
+    }
+    if (const auto* report = std::get_if<Report>(&message)) {
+        return report->unheard_ns.value_or(0) >= 0;
     }
     return true;
 }

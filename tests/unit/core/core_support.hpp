@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -159,6 +160,14 @@ std::optional<T> asked(const Effects& effects) {
         if (const auto* it = message ? std::get_if<T>(&*message) : nullptr) return *it;
     }
     return std::nullopt;
+}
+
+/// Lets time pass until the question is among the effects.
+template <class T>
+Effects until_asked(Bench& node, Effects effects) {
+    for (int i = 0; i < 40 && !asked<T>(effects); ++i) effects = node.wait(25ms);
+    if (!asked<T>(effects)) throw std::runtime_error("what was waited for is never asked");
+    return effects;
 }
 
 inline const Member alpha{"alpha", "alpha-disk"};

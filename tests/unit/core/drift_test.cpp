@@ -36,12 +36,6 @@ Effects beacon_of(Bench& shadow, const Log& master) {
     return shadow.tell(
         fact::PeerPublished{wire::encode(wire::Beacon{1, master.last(), master.digest()})});
 }
-template <class T>
-Effects until_asked(Bench& shadow, Effects effects) {
-    for (int i = 0; i < 40 && !asked<T>(effects); ++i) effects = shadow.wait(25ms);
-    EXPECT_TRUE(asked<T>(effects));
-    return effects;
-}
 
 // --- the shadow ----------------------------------------------------------------------------------
 

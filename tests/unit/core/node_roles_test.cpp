@@ -121,6 +121,77 @@ TEST(NodeRoles, ASilenceBeforeTheTunnelWasGivenUpIsPartOfItsLoss) {
     }
 }
 
+wire::Report report_of_loss(Bench& master, Duration unheard) {
+    auto report = report_of_beta(1, master.node().log().last());
+    report.unheard_ns = unheard.count();
+    return report;
+}
+
+TEST(NodeRoles, ATunnelThatTheGatewayDoesNotHearIsLostUnlessItAnswers) {
+    for (const bool answers : {true, false}) {
+        Bench master = master_with_shadow();
+        master.wait(5s);
+        const Instant cut = master.now - 625ms;
+        master.ask(hello_of_beta());
+        const auto tell = [&] {
+            return master.tell(
+                fact::PeerAsked{1, wire::encode(report_of_loss(master, master.now - cut))});
+        };
+        EXPECT_EQ(all<effect::Activate>(tell()).size(), 1u) << "the gateway is asked";
+        EXPECT_THAT(all<effect::Activate>(tell()), IsEmpty()) << "once";
+        // Its own view is of before the cut.
+        master.tell(fact::RegisterSeen{"main", alive_of_alpha(), false});
+        master.tell(fact::TunnelChanged{"main", TunnelState::standby});
+        if (answers) master.tell(fact::TunnelChanged{"main", TunnelState::active});
+        Effects effects;
+        while (all<effect::AskPeer>(effects).empty() && master.now - cut < 8s) {
+            effects = tell();
+            const auto more = master.wait(25ms);
+            effects.insert(effects.end(), more.begin(), more.end());
+        }
+        if (answers) {
+            EXPECT_EQ(master.node().state(), State::active);
+            EXPECT_THAT(all<effect::AskPeer>(effects), IsEmpty()) << "what is said is old by now";
+        } else {
+            EXPECT_EQ(master.now - cut, 5s);
+        }
+    }
+}
+
+TEST(NodeRoles, ALossThatIsOverIsAskedForAnewTheNextTime) {
+    Bench master = master_with_shadow();
+    master.wait(5s);
+    master.ask(hello_of_beta());
+    for (int i = 0; i < 2; ++i) {
+        const auto report = wire::encode(report_of_loss(master, 600ms));
+        EXPECT_EQ(all<effect::Activate>(master.tell(fact::PeerAsked{1, report})).size(), 1u);
+        master.ask(report_of_beta(1, master.node().log().last()));
+    }
+}
+
+TEST(NodeRoles, AShadowTellsItsMasterAtOnceThatTheGatewayLostIt) {
+    Bench shadow = shadow_in_sync();
+    RegisterView lost = lost_of_alpha();
+    lost.holder_heard = 600ms;
+    auto effects = shadow.tell(fact::Ticked{});
+    EXPECT_FALSE(asked<wire::Report>(effects));
+    effects = shadow.tell(fact::RegisterSeen{"main", lost, true});
+    ASSERT_TRUE(asked<wire::Report>(effects));
+    EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, Duration{600ms}.count());
+    shadow.answer(effects, wire::ReportReply{true, true, 1, shadow.node().log().last()});
+    shadow.tell(fact::RegisterSeen{"main", alive_of_alpha(), false});
+    effects = until_asked<wire::Report>(shadow, {});
+    EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, std::nullopt);
+}
+
+TEST(NodeRoles, AShadowWithoutALinkSaysNothingOfWhatTheGatewayHears) {
+    Bench shadow = shadow_in_sync();
+    shadow.tell(fact::TunnelChanged{"main", TunnelState::connecting});
+    shadow.tell(fact::RegisterSeen{"main", lost_of_alpha(), false});
+    const auto effects = until_asked<wire::Report>(shadow, {});
+    EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, std::nullopt);
+}
+
 TEST(NodeRoles, AShadowIsDisconnectedOnceThatIsOnDisk) {
     Bench shadow = shadow_in_sync();
     shadow.disk_works = false;

@@ -17,7 +17,7 @@ std::vector<Message> one_of_each() {
             FetchReply{false, false, {"one", "two"}},
             FetchSnapshot{77},
             SnapshotReply{at, 100, "chunk"},
-            Report{"beta", "i", 3, at, "ready", true, {1, 2, 3, 4}, 90, true},
+            Report{"beta", "i", 3, at, "ready", true, {1, 2, 3, 4}, 90, true, 612},
             ReportReply{true, true, 3, at, 5},
             TakeOver{3, at},
             TakeOverReply{false, "busy"},

@@ -92,6 +92,9 @@ private:
         RegisterView view;
         Instant next_activate{};
         Epoch activated = 0;  ///< Epoch of the last `Activate`.
+        Instant active_since{};
+        /// The gateway has lost the holder: when it heard it last.
+        std::optional<Instant> holder_unheard;
         bool operator==(const Tunnel&) const = default;
     };
     struct PendingClaim {
@@ -226,6 +229,8 @@ private:
     void step_down(Epoch epoch, const std::string& why, Duration grace);
     void serve_tunnels();
     void watch_tunnel_loss();
+    void doubt_tunnel(std::optional<Duration> unheard);
+    void see(Tunnel& tunnel, const RegisterView& view) const;
     void obey_higher_epoch(const RegisterView& view);
     void begin_handover(std::optional<RequestId> request, std::string why);
     void drive_handover();

@@ -14,7 +14,7 @@
 /// worked example; the transport carries each message as one frame.
 namespace umbra::core::wire {
 
-constexpr std::uint16_t protocol = 2;
+constexpr std::uint16_t protocol = 3;
 constexpr std::size_t message_bytes_max = 900'000;   ///< Below the transport's frame limit.
 constexpr std::size_t fetch_bytes_max = 256 * 1024;  ///< Entries in one answer (at least one).
 constexpr std::size_t snapshot_chunk_bytes = 256 * 1024;
@@ -87,6 +87,8 @@ struct Report {
     Timers timers;
     std::int64_t rtt_us = 0;
     bool drifted = false;  ///< Its configuration is not that of the beacon at the same revision.
+    /// The gateway has lost the master: age of the last sign of life from it, in nanoseconds.
+    std::optional<std::int64_t> unheard_ns{};
 };
 struct ReportReply {
     bool known = false;  ///< False: say hello again.
