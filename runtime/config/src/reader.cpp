@@ -40,6 +40,8 @@ std::string type_phrase(const Key& key) {
             return "a list of strings";
         case Type::path_list:
             return "a list of paths";
+        case Type::endpoint_ranges:
+            return "an endpoint \"host:port\" or \"host:first-last\", or a list of such";
         case Type::address_list:
             return "one or a list of \"unix:/path\" and \"https://host:port\"";
         case Type::table:
@@ -145,6 +147,7 @@ bool Reader::read_into(const Key& key, const Node& node, Value& value) {
             return node.integer >= 0 || fail(key, node, "a size is not negative");
         case Type::string_list:
         case Type::path_list:
+        case Type::endpoint_ranges:
         case Type::address_list:
             return read_list(key, node, value);
         case Type::table:
@@ -204,7 +207,8 @@ bool Reader::read_list(const Key& key, const Node& node, Value& value) {
     std::vector<const Node*> items;
     if (node.kind == Node::Kind::array) {
         for (const Node& item : node.items) items.push_back(&item);
-    } else if (key.type == Type::address_list && node.kind == Node::Kind::string) {
+    } else if ((key.type == Type::address_list || key.type == Type::endpoint_ranges) &&
+               node.kind == Node::Kind::string) {
         items.push_back(&node);
     } else {
         return fail(key, node);
@@ -217,6 +221,11 @@ bool Reader::read_list(const Key& key, const Node& node, Value& value) {
             const auto address = parse_listen_address(text);
             if (!address.ok()) return fail(key, *item, address.error().message);
             value.addresses.push_back(*address);
+        }
+        if (key.type == Type::endpoint_ranges) {
+            const auto range = parse_endpoint_range(text);
+            if (!range.ok()) return fail(key, *item, range.error().message);
+            value.endpoints.push_back(*range);
         }
         value.list.push_back(std::move(text));
     }

@@ -90,6 +90,10 @@ EndpointRange Section::endpoint_range(std::string_view key) const {
         .endpoint;
 }
 
+const std::vector<EndpointRange>& Section::endpoint_ranges(std::string_view key) const {
+    return expect(key, [](Type type) { return type == Type::endpoint_ranges; }).endpoints;
+}
+
 std::filesystem::path Section::path(std::string_view key) const {
     return expect(key, [](Type type) { return type == Type::path; }).text;
 }

@@ -1,35 +1,16 @@
 #include "literal.hpp"
+#include "mapping_reader.hpp"
 #include "plugin_use.hpp"
 #include <umbra/config/shared_config.hpp>
 #include <umbra/config/shared_document.hpp>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace umbra::config {
 
 namespace {
-
-Table mapping_table() {
-    return {.name = "mapping",
-            .named = true,
-            .keys = {{.name = "virtual",
-                      .type = Type::endpoint_range,
-                      .required = true,
-                      .help = "what cloud clients ask for, for example \"crm.cloud:8080\""},
-                     {.name = "internal",
-                      .type = Type::endpoint_range,
-                      .required = true,
-                      .help = "where the instance connects, for example \"127.0.0.1:8000\""},
-                     {.name = "protocol",
-                      .type = Type::choice,
-                      .def = "\"tcp\"",
-                      .choices = {"tcp", "tcp+tls", "http"}},
-                     {.name = "active",
-                      .type = Type::boolean,
-                      .def = "true",
-                      .help = "false suspends the mapping without deleting it"}}};
-}
 
 Table channel_table() {
     return {.name = "channel",
@@ -92,6 +73,7 @@ public:
         SharedConfig config;
         limit(root, "tunnel", tunnels_max);
         limit(root, "probe", probes_max);
+        for (const Section& section : root.named("probe")) probes_.insert(section.name());
         for (const Section& section : root.named("tunnel"))
             config.tunnels.push_back(tunnel(section));
         for (const Section& section : root.named("probe")) config.probes.push_back(probe(section));
@@ -127,37 +109,13 @@ private:
         }
         limit(section, "mapping", mappings_max);
         limit(section, "channel", channels_max);
-        for (const Section& inner : section.named("mapping"))
-            out.mappings.push_back(mapping(inner));
+        for (const Section& inner : section.named("mapping")) {
+            limit(inner, "resource", resources_max);
+            out.mappings.push_back(read_mapping(inner, probes_, origin_, problems_));
+        }
         for (const Section& inner : section.named("channel"))
             out.channels.push_back(channel(inner));
         check_virtual_endpoints(section.named("mapping"));
-        return out;
-    }
-
-    Mapping mapping(const Section& section) {
-        Mapping out;
-        out.name = section.name();
-        if (section.has("virtual")) out.virtual_at = section.endpoint_range("virtual");
-        if (section.has("protocol")) out.protocol = section.text("protocol");
-        if (section.has("active")) out.active = section.boolean("active");
-        if (!section.has("internal")) return out;
-        const EndpointRange internal = section.endpoint_range("internal");
-        out.internal = {internal.host, internal.first};
-        if (!section.has("virtual")) return out;
-        const int ports = out.virtual_at.last - out.virtual_at.first;
-        const int internal_ports = internal.last - internal.first;
-        if (internal_ports != 0 && internal_ports != ports) {
-            report(section, "internal",
-                   "\"internal\" has " + std::to_string(internal_ports + 1) +
-                       " ports, but \"virtual\" has " + std::to_string(ports + 1),
-                   "give the first port of \"internal\" alone, or as many as in \"virtual\"");
-        } else if (internal.first + ports > 65535) {
-            report(section, "internal",
-                   "the range of \"virtual\" has " + std::to_string(ports + 1) +
-                       " ports, which from " + std::to_string(internal.first) +
-                       " on would go past port 65535");
-        }
         return out;
     }
 
@@ -256,6 +214,7 @@ private:
     const Origin& origin_;
     Problems& problems_;
     OptionSchemas schemas_;
+    std::set<std::string> probes_;     ///< Names; what mappings may refer to.
     std::vector<Listener> listeners_;  ///< Of all tunnels: they are ports of one host.
 };
 
@@ -280,14 +239,15 @@ SharedLoad read_shared(const core::Document& document, const PluginCatalog& cata
     return load;
 }
 
-std::string judged_with(std::string_view key) {
+std::vector<std::string> judged_with(std::string_view key, bool removed) {
     auto parts = split_key(key);
     if (parts.empty()) return {};
-    // Channels of all tunnels share the ports of one host.
-    if (parts[0] == "tunnel" || parts[0] == "takeover") return parts[0];
-    if (parts[0] != "probe" || parts.size() < 2) return {};
+    // Channels of all tunnels share the ports of one host, and mappings refer to probes.
+    if (parts[0] == "tunnel") return {"tunnel", "probe"};
+    if (parts[0] == "takeover") return {parts[0]};
+    if (parts[0] != "probe" || parts.size() < 2 || removed) return {};
     parts.resize(2);
-    return join_key(parts);
+    return {join_key(parts)};
 }
 
 SharedLoad load_shared(const Source& source, const PluginCatalog& catalog) {

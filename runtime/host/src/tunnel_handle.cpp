@@ -1,6 +1,7 @@
 #include "instance_core.hpp"
 #include <umbra/host/handles.hpp>
 
+#include <deque>
 #include <string_view>
 
 namespace umbra::host {
@@ -10,24 +11,58 @@ using Api = umbra_tunnel_api;
 namespace {
 
 /// The raw struct and what it borrows besides the spec itself.
-struct RawSpec {
+class RawSpec {
+public:
     explicit RawSpec(const TunnelSpec& spec) {
         using detail::to_str;
-        mappings.reserve(spec.mappings.size());
-        for (const auto& m : spec.mappings)
-            mappings.push_back({sizeof(umbra_mapping), to_str(m.name), to_str(m.virtual_host),
-                                m.virtual_port, m.virtual_port_last, to_str(m.internal_host),
-                                m.internal_port, to_str(m.protocol), m.active ? 1u : 0u});
-        channels.reserve(spec.channels.size());
+        mappings_.reserve(spec.mappings.size());
+        for (const auto& m : spec.mappings) mappings_.push_back(to_raw(m));
+        channels_.reserve(spec.channels.size());
         for (const auto& c : spec.channels)
-            channels.push_back(
+            channels_.push_back(
                 {sizeof(umbra_channel), to_str(c.name), to_str(c.listen), to_str(c.target)});
-        raw = {sizeof raw,      to_str(spec.node), to_str(spec.incarnation), spec.epoch,
-               mappings.data(), mappings.size(),   channels.data(),          channels.size()};
+        raw = {sizeof raw,       to_str(spec.node), to_str(spec.incarnation), spec.epoch,
+               mappings_.data(), mappings_.size(),  channels_.data(),         channels_.size()};
     }
-    std::vector<umbra_mapping> mappings;
-    std::vector<umbra_channel> channels;
     umbra_tunnel_spec raw{};
+
+private:
+    umbra_mapping to_raw(const Mapping& m) {
+        using detail::to_str;
+        const auto& backends = backends_of(m);
+        const auto& resources = resources_of(m);
+        return {sizeof(umbra_mapping),    to_str(m.name),      to_str(m.virtual_host),
+                m.virtual_port,           m.virtual_port_last, to_str(m.internal_host),
+                m.internal_port,          to_str(m.protocol),  m.active ? 1u : 0u,
+                backends.data(),          backends.size(),     to_str(m.tls.server_name),
+                to_str(m.tls.ca_file),    to_str(m.tls.pin),   m.proxy_v2 ? 1u : 0u,
+                m.rewrite_host ? 1u : 0u, resources.data(),    resources.size()};
+    }
+    const std::vector<umbra_backend>& backends_of(const Mapping& m) {
+        auto& list = backends_.emplace_back();
+        for (const auto& b : m.backends)
+            list.push_back(
+                {sizeof(umbra_backend), detail::to_str(b.host), b.port, b.down ? 1u : 0u});
+        return list;
+    }
+    const std::vector<umbra_resource>& resources_of(const Mapping& m) {
+        using detail::to_str;
+        auto& list = resources_.emplace_back();
+        for (const auto& r : m.resources) {
+            auto& methods = methods_.emplace_back();
+            for (const auto& method : r.methods) methods.push_back(to_str(method));
+            list.push_back({sizeof(umbra_resource), to_str(r.name), to_str(r.path),
+                            r.sub_paths ? 1u : 0u, methods.data(), methods.size(),
+                            r.upgrade ? 1u : 0u, r.active ? 1u : 0u});
+        }
+        return list;
+    }
+
+    std::vector<umbra_mapping> mappings_;
+    std::vector<umbra_channel> channels_;
+    std::deque<std::vector<umbra_backend>> backends_;  // A deque: what is in it does not move.
+    std::deque<std::vector<umbra_resource>> resources_;
+    std::deque<std::vector<umbra_str>> methods_;
 };
 
 }  // namespace

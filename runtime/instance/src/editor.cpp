@@ -74,11 +74,13 @@ std::optional<core::Document> part_of(const core::Document& document, const Edit
     core::Document part;
     for (const auto& change : edit.changes) {
         const auto key = config::canonical_key(change.key);
-        const auto root = key.ok() ? config::judged_with(*key) : std::string{};
-        if (root.empty()) return std::nullopt;
-        auto below = config::subset(document, root);
-        if (below.empty()) return std::nullopt;
-        part.merge(below);
+        const auto roots =
+            key.ok() ? config::judged_with(*key, !change.literal) : std::vector<std::string>{};
+        if (roots.empty() || config::subset(document, roots.front()).empty()) return std::nullopt;
+        for (const auto& root : roots) {
+            auto below = config::subset(document, root);
+            part.merge(below);
+        }
     }
     return part;
 }

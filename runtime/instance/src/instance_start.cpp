@@ -51,8 +51,9 @@ Result<Done> Instance::start() {
         Tunnels::Place{&registry_, surroundings(), config_.name, state_.incarnation,
                        config_.data_dir / "tunnel"},
         [this](core::Fact fact) { feed(std::move(fact)); }, alert);
-    probes_ = std::make_unique<Probes>(registry_, surroundings(), config_.name,
-                                       config_.data_dir / "probe", alert);
+    probes_ = std::make_unique<Probes>(
+        registry_, surroundings(), config_.name, config_.data_dir / "probe", alert,
+        [this](std::set<std::string> names) { tunnels_->set_down(std::move(names)); });
     make_node(std::move(*log));
     if (auto opened = open_transport(); !opened.ok()) return opened;
 

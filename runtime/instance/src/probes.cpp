@@ -17,12 +17,13 @@ constexpr Duration stop_limit = 5s;
 }  // namespace
 
 Probes::Probes(const host::Registry& registry, host::Surroundings surroundings, std::string node,
-               std::filesystem::path state_dir, Alert alert)
+               std::filesystem::path state_dir, Alert alert, Down down)
     : registry_(registry),
       surroundings_(std::move(surroundings)),
       node_(std::move(node)),
       state_dir_(std::move(state_dir)),
-      alert_(std::move(alert)) {}
+      alert_(std::move(alert)),
+      down_(std::move(down)) {}
 
 void Probes::apply(const std::vector<config::ProbeConfig>& config) {
     std::map<std::string, const config::ProbeConfig*> wanted;
@@ -40,6 +41,7 @@ void Probes::apply(const std::vector<config::ProbeConfig>& config) {
         it = probes_.erase(it);
     }
     for (const auto& [name, probe_config] : wanted) make(*probe_config);
+    tell_down();
 }
 
 /// As it is, or with other values for its live options.
@@ -111,6 +113,17 @@ void Probes::take(const std::string& name, Probe& probe, const Result<ProbeResul
         if (!was_healthy) base::info("probe", "{}: healthy", name);
     }
     probe.checked = true;
+    tell_down();
+}
+
+/// A probe that has not been heard yet is not down: nothing is passed over without a reason.
+void Probes::tell_down() {
+    std::set<std::string> names;
+    for (const auto& [name, probe] : probes_)
+        if (probe.checked && probe.last.health == Health::down) names.insert(name);
+    if (names == told_down_) return;
+    told_down_ = names;
+    down_(std::move(names));
 }
 
 std::vector<ProbeStatus> Probes::status() const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,11 @@ class Probes {
 public:
     using Alert = std::function<void(const std::string& id, bool error, const std::string& text)>;
 
+    /// Names of the probes whose last word was "down"; told whenever they change.
+    using Down = std::function<void(std::set<std::string> names)>;
+
     Probes(const host::Registry& registry, host::Surroundings surroundings, std::string node,
-           std::filesystem::path state_dir, Alert alert);
+           std::filesystem::path state_dir, Alert alert, Down down);
 
     void apply(const std::vector<config::ProbeConfig>& config);
     [[nodiscard]] std::vector<ProbeStatus> status() const;
@@ -40,12 +44,15 @@ private:
     void check(const std::string& name, std::uint64_t generation);
     void check_later(const std::string& name, std::uint64_t generation, Duration delay);
     void take(const std::string& name, Probe& probe, const Result<ProbeResult>& result);
+    void tell_down();
 
     const host::Registry& registry_;
     host::Surroundings surroundings_;
     std::string node_;
     std::filesystem::path state_dir_;
     Alert alert_;
+    Down down_;
+    std::set<std::string> told_down_;
     std::map<std::string, Probe> probes_;
     std::uint64_t last_generation_ = 0;
 };

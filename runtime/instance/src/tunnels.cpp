@@ -40,12 +40,31 @@ const char* name_of(TunnelState state) {
 Tunnels::Tunnels(Place place, Report report, Alert alert)
     : place_(std::move(place)), report_(std::move(report)), alert_(std::move(alert)) {}
 
+Mapping Tunnels::mapping_of(const config::Mapping& config) const {
+    const auto& first = config.internals.front();
+    Mapping mapping{config.name,
+                    config.virtual_at.host,
+                    config.virtual_at.first,
+                    config.virtual_at.last,
+                    first.host,
+                    first.port,
+                    config.protocol,
+                    config.active};
+    for (std::size_t i = 0; i < config.internals.size(); ++i) {
+        const bool down = i < config.probes.size() && down_.contains(config.probes[i]);
+        mapping.backends.push_back({config.internals[i].host, config.internals[i].port, down});
+    }
+    mapping.tls = {config.tls.server_name, config.tls.ca_file, config.tls.pin};
+    mapping.proxy_v2 = config.proxy_v2;
+    mapping.rewrite_host = config.rewrite_host;
+    for (const auto& r : config.resources)
+        mapping.resources.push_back({r.name, r.path, r.sub_paths, r.methods, r.upgrade, r.active});
+    return mapping;
+}
+
 TunnelSpec Tunnels::spec_of(const config::TunnelConfig& config, core::Epoch epoch) const {
     TunnelSpec spec{place_.node, place_.incarnation, epoch, {}, {}};
-    for (const auto& m : config.mappings) {
-        spec.mappings.push_back({m.name, m.virtual_at.host, m.virtual_at.first, m.virtual_at.last,
-                                 m.internal.host, m.internal.port, m.protocol, m.active});
-    }
+    for (const auto& m : config.mappings) spec.mappings.push_back(mapping_of(m));
     for (const auto& c : config.channels) {
         spec.channels.push_back({c.name, to_string(c.listen), to_string(c.target)});
     }
@@ -75,19 +94,30 @@ void Tunnels::apply(const std::vector<config::TunnelConfig>& config, core::Epoch
         }
         Tunnel& tunnel = found->second;
         change_options(tunnel, tunnel_config->options);
-        auto spec = spec_of(*tunnel_config, epoch);
         tunnel.config = *tunnel_config;
-        if (spec == tunnel.spec) continue;
-        tunnel.spec = std::move(spec);
-        tunnel.handle->configure(tunnel.spec, host::Deadline::after(tunnel_open_limit),
-                                 [label = tunnel.handle->label()](const Result<Done>& result) {
-                                     if (!result.ok())
-                                         base::warn("tunnel", "{}", result.error().message);
-                                 });
+        configure(tunnel, epoch);
     }
     core::fact::TunnelsConfigured configured;
     for (const auto& [name, tunnel] : tunnels_) configured.fences[name] = tunnel.handle->fences();
     report_(std::move(configured));
+}
+
+/// Tells the plugin, if there is something new.
+void Tunnels::configure(Tunnel& tunnel, core::Epoch epoch) {
+    auto spec = spec_of(tunnel.config, epoch);
+    if (spec == tunnel.spec) return;
+    tunnel.spec = std::move(spec);
+    tunnel.handle->configure(tunnel.spec, host::Deadline::after(tunnel_open_limit),
+                             [](const Result<Done>& result) {
+                                 if (!result.ok())
+                                     base::warn("tunnel", "{}", result.error().message);
+                             });
+}
+
+void Tunnels::set_down(std::set<std::string> probes) {
+    if (probes == down_) return;
+    down_ = std::move(probes);
+    for (auto& [name, tunnel] : tunnels_) configure(tunnel, tunnel.spec.epoch);
 }
 
 bool Tunnels::may_take(const Tunnel& tunnel, const config::OptionValues& options) {

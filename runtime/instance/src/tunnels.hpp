@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ public:
     /// Makes the tunnels equal to `config`; unrelated ones and their streams are not touched.
     /// @param epoch  Highest this node has stored; told to the far ends.
     void apply(const std::vector<config::TunnelConfig>& config, core::Epoch epoch);
+
+    /// Backends with these probes are down; no stream is touched.
+    void set_down(std::set<std::string> probes);
 
     void carry_out(const core::effect::Claim& effect);
     void carry_out(const core::effect::Activate& effect);
@@ -67,6 +71,8 @@ private:
     void end(Tunnel& tunnel);
     void pull(const std::string& name, std::uint64_t generation);
     void take(const std::string& name, Tunnel& tunnel, const TunnelEvent& event);
+    void configure(Tunnel& tunnel, core::Epoch epoch);
+    [[nodiscard]] Mapping mapping_of(const config::Mapping& config) const;
     [[nodiscard]] TunnelSpec spec_of(const config::TunnelConfig& config, core::Epoch epoch) const;
     [[nodiscard]] host::TunnelHandle* find(const std::string& name);
 
@@ -74,6 +80,7 @@ private:
     Report report_;
     Alert alert_;
     std::map<std::string, Tunnel> tunnels_;
+    std::set<std::string> down_;  ///< Names of probes.
     std::uint64_t last_generation_ = 0;
 };
 

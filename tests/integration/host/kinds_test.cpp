@@ -1,5 +1,8 @@
 #include "integration/host/support.hpp"
 
+#include <cstddef>
+#include <cstring>
+
 namespace umbra::host::test {
 namespace {
 
@@ -121,6 +124,40 @@ TEST_F(KindsTest, Storage) {
     stop(storage);
 }
 
+/// A host that is older knows less of a mapping, one that is newer more: neither may shift the
+/// next.
+TEST_F(KindsTest, MappingsOfAnotherHostAreReadByTheirSize) {
+    struct Newer {
+        umbra_mapping known;
+        std::uint64_t unknown;
+    };
+    const auto mapping = [](std::size_t size, std::string_view name) {
+        umbra_mapping m{};
+        m.struct_size = static_cast<std::uint32_t>(size);
+        m.name = detail::to_str(name);
+        m.protocol = detail::to_str("tcp");
+        m.proxy_v2 = 1;
+        return m;
+    };
+    const Newer newer[] = {{mapping(sizeof(Newer), "a"), 7}, {mapping(sizeof(Newer), "b"), 7}};
+    constexpr std::size_t old_size = offsetof(umbra_mapping, backends);
+    alignas(umbra_mapping) unsigned char older[2 * old_size];
+    for (const int i : {0, 1}) {
+        const auto m = mapping(old_size, i == 0 ? "a" : "b");
+        std::memcpy(older + static_cast<std::size_t>(i) * old_size, &m, old_size);
+    }
+    umbra_tunnel_spec spec{};
+    spec.mapping_count = 2;
+    spec.mappings = &newer[0].known;
+    const TunnelSpec from_newer = detail::decode(spec);
+    EXPECT_EQ(from_newer.mappings[1].name, "b");
+    EXPECT_TRUE(from_newer.mappings[1].proxy_v2);
+    spec.mappings = reinterpret_cast<const umbra_mapping*>(older);
+    const TunnelSpec from_older = detail::decode(spec);
+    EXPECT_EQ(from_older.mappings[1].name, "b");
+    EXPECT_FALSE(from_older.mappings[1].proxy_v2);
+}
+
 TEST_F(KindsTest, Tunnel) {
     auto made =
         TunnelHandle::make(load("good", "umbra-tunnel-echo.so"), spec(none), surroundings());
@@ -150,6 +187,20 @@ TEST_F(KindsTest, Tunnel) {
     tunnel.configure({"alpha", "i1", 5, {}, {}}, soon, configured.callback());
     expect_done(std::move(configured));
     EXPECT_EQ(next().detail, "configure alpha i1 5");
+
+    Mapping web{"web", "web.cloud", 443, 443, "a", 1, "http+tls", true};
+    web.backends = {{"a", 1}, {"b", 2, true}};
+    web.tls = {"name", "/ca", "pin"};
+    web.proxy_v2 = web.rewrite_host = true;
+    web.resources = {{"api", "/api", true, {"GET", "PUT"}, false, true},
+                     {"live", "/live", false, {}, true, false}};
+    Answer<Done> again;
+    tunnel.configure({"alpha", "i1", 5, {web, web}, {}}, soon, again.callback());
+    expect_done(std::move(again));
+    const std::string told =
+        " [web web.cloud:443-443 a:1 http+tls a:1 b:2 down name /ca pin proxy host <api /api below "
+        "GET PUT> <live /live upgrade off>]";
+    EXPECT_EQ(next().detail, "configure alpha i1 5" + told + told);
 
     Answer<ClaimResult> claimed, denied, forced;
     tunnel.claim(6, ClaimReason::first, soon, claimed.callback());

@@ -41,7 +41,7 @@ TEST_F(SharedConfigTest, TheSampleIsRead) {
     EXPECT_EQ(tunnel.options.data()[1].integer, 2);
     EXPECT_THAT(
         tunnel.mappings,
-        ElementsAre(Mapping{"crm", {"crm.cloud", 8080, 8080}, {"127.0.0.1", 8000}, "tcp", true}));
+        ElementsAre(Mapping{"crm", {"crm.cloud", 8080, 8080}, {{"127.0.0.1", 8000}}, "tcp", true}));
     EXPECT_THAT(tunnel.channels,
                 ElementsAre(Channel{"db", {"127.0.0.1", 5433}, {"db.cloud", 5432}}));
     ASSERT_EQ(config.probes.size(), 1u);
@@ -92,12 +92,12 @@ acknowledge = "all"
         ElementsAre(
             "s.toml:2:10: error: there is no tunnel plugin \"gatway\": searched /plugins",
             "s.toml:3:1: error: [tunnel.main.mapping.crm] needs the key \"internal\", an endpoint "
-            "\"host:port\" or \"host:first-last\"",
+            "\"host:port\" or \"host:first-last\", or a list of such",
             "s.toml:4:11: error: \"virtual\" must be an endpoint \"host:port\" or "
             "\"host:first-last\", found the string \"crm.cloud\": the port is missing",
             "s.toml:5:1: error: unknown key \"internl\" in [tunnel.main.mapping.crm]",
-            "s.toml:6:12: error: \"protocol\" must be one of \"tcp\", \"tcp+tls\", \"http\", found "
-            "the string \"udp\"",
+            "s.toml:6:12: error: \"protocol\" must be one of \"tcp\", \"tcp+tls\", \"http\", "
+            "\"http+tls\", found the string \"udp\"",
             "s.toml:9:1: error: unknown key \"links\" in [tunnel.two]",
             "s.toml:10:49: error: \"links\" must be an integer from 1 to 8, found the integer 9",
             "s.toml:11:1: error: [probe.x.options] needs the key \"address\", an endpoint "
@@ -122,15 +122,124 @@ TEST_F(SharedConfigTest, MistakesOfADocumentNameTheirKey) {
     EXPECT_FALSE(loaded.document);
     EXPECT_THAT(
         told(loaded.problems),
-        ElementsAre("takeover: error: \"takeover\" must be a table, found the integer 5",
-                    "tunnel.main.mapping.crm.internal: error: [tunnel.main.mapping.crm] needs the "
-                    "key \"internal\", an endpoint \"host:port\" or \"host:first-last\"",
-                    "tunnel.main.nonsense: error: unknown key \"nonsense\" in [tunnel.main]",
-                    "tunnel.main.options.address: error: [tunnel.main.options] needs the key "
-                    "\"address\", an endpoint \"host:port\" (options of tunnel plugin "
-                    "\"gateway\")",
-                    "tunnel.main.options.links: error: \"links\" must be an integer from 1 to 8, "
-                    "found the string \"two\""));
+        ElementsAre(
+            "takeover: error: \"takeover\" must be a table, found the integer 5",
+            "tunnel.main.mapping.crm.internal: error: [tunnel.main.mapping.crm] needs the "
+            "key \"internal\", an endpoint \"host:port\" or \"host:first-last\", or a list of such",
+            "tunnel.main.nonsense: error: unknown key \"nonsense\" in [tunnel.main]",
+            "tunnel.main.options.address: error: [tunnel.main.options] needs the key "
+            "\"address\", an endpoint \"host:port\" (options of tunnel plugin "
+            "\"gateway\")",
+            "tunnel.main.options.links: error: \"links\" must be an integer from 1 to 8, "
+            "found the string \"two\""));
+}
+
+TEST_F(SharedConfigTest, AMappingMayHaveSeveralBackendsTlsAndResources) {
+    const SharedLoad loaded = load(R"([tunnel.t]
+plugin = "gateway"
+options.address = "a:1"
+[tunnel.t.mapping.web]
+virtual = "web.cloud:80"
+internal = ["a.internal:8443", "b.internal:8443"]
+protocol = "http+tls"
+probes = ["a", "b"]
+tls_ca_file = "/etc/umbra/ca.pem"
+tls_server_name = "web.internal"
+proxy_protocol = "v2"
+rewrite_host = true
+[tunnel.t.mapping.web.resource.api]
+path = "/api"
+sub_paths = true
+methods = ["GET", "POST"]
+[tunnel.t.mapping.web.resource.live]
+path = "/live"
+upgrade = true
+active = false
+[probe.a]
+plugin = "tcp"
+options.address = "a.internal:8443"
+[probe.b]
+plugin = "tcp"
+options.address = "b.internal:8443"
+)");
+    ASSERT_THAT(told(loaded.problems), IsEmpty());
+    EXPECT_THAT(loaded.config->tunnels[0].mappings,
+                ElementsAre(Mapping{"web",
+                                    {"web.cloud", 80, 80},
+                                    {{"a.internal", 8443}, {"b.internal", 8443}},
+                                    "http+tls",
+                                    true,
+                                    {"a", "b"},
+                                    {"web.internal", "/etc/umbra/ca.pem", ""},
+                                    true,
+                                    true,
+                                    {{"api", "/api", true, {"GET", "POST"}, false, true},
+                                     {"live", "/live", false, {}, true, false}}}));
+    EXPECT_EQ(*load(to_toml(*loaded.document)).config, *loaded.config);
+}
+
+TEST_F(SharedConfigTest, ContradictionsInAMappingAreReported) {
+    const auto fault = [&](const std::string& keys, const std::string& rest = {}) {
+        const auto all = mapping_faults("[tunnel.t.mapping.m]\nvirtual=\"h:1\"\n" + keys + rest);
+        return all.size() == 1 ? all[0] : std::to_string(all.size()) + " problems";
+    };
+    const std::string one = "internal=\"x:1\"\n";
+    EXPECT_THAT(fault(one + "protocol=\"http\"\n"),
+                HasSubstr("s.toml:7:10: error: without a resource this mapping denies every"));
+    EXPECT_THAT(fault(one + "protocol=\"http\"\nactive=false\n"), HasSubstr("0 problems"));
+    EXPECT_THAT(fault(one, "[tunnel.t.mapping.m.resource.r]\npath=\"/\"\n"),
+                HasSubstr("s.toml:7:1: error: [tunnel.t.mapping.m.resource.r] has no effect with "
+                          "the protocol \"tcp\""));
+    EXPECT_THAT(fault(one + "tls_pin=\"sha256:" + std::string(64, 'a') + "\"\n"),
+                HasSubstr("s.toml:7:9: error: \"tls_pin\" has no effect with the protocol"));
+    EXPECT_THAT(fault(one + "protocol=\"tcp+tls\"\ntls_pin=\"sha256:aa\"\n"),
+                HasSubstr("\"tls_pin\" must be sha256: and 64"));
+    EXPECT_THAT(fault(one + "protocol=\"tcp+tls\"\ntls_ca_file=\"/ca\"\ntls_pin=\"sha256:" +
+                      std::string(64, 'a') + "\"\n"),
+                HasSubstr("no effect beside \"tls_pin\""));
+    EXPECT_THAT(fault(one + "protocol=\"tcp+tls\"\ntls_ca_file=\"ca.pem\"\n"),
+                HasSubstr("it must be absolute here"));
+    EXPECT_THAT(fault(one + "rewrite_host=true\n"), HasSubstr("\"rewrite_host\" has no effect"));
+    EXPECT_THAT(fault("internal=[]\n"), HasSubstr("\"internal\" is an empty list"));
+    EXPECT_THAT(fault("internal=[\"x:1\",\"X:1\"]\n"), HasSubstr("\"x:1\" is named twice"));
+    EXPECT_THAT(fault("internal=[\"x:1\",\"y\"]\n"), HasSubstr("s.toml:6:17: error"));
+    EXPECT_THAT(fault(one + "probes=[\"p\"]\n"), HasSubstr("there is no [probe.p]"));
+    const std::string probe = "[probe.p]\nplugin=\"tcp\"\noptions.address=\"x:1\"\n";
+    EXPECT_THAT(fault(one + "probes=[\"p\"]\n", probe), HasSubstr("0 problems"));
+    EXPECT_THAT(fault(one + "probes=[\"p\",\"p\"]\n", probe),
+                HasSubstr("\"probes\" has 2 names, but \"internal\" has 1 backends"));
+    std::string many = "internal=[\"x:1\"";
+    for (std::size_t i = 1; i < backends_max; ++i) many += ",\"x" + std::to_string(i) + ":1\"";
+    EXPECT_THAT(fault(many + "]\n"), HasSubstr("0 problems"));
+    EXPECT_THAT(fault(many + ",\"y:1\"]\n"), HasSubstr("there are 65 backends"));
+}
+
+TEST_F(SharedConfigTest, APathThatNoRequestCanHaveIsReported) {
+    const auto fault = [&](const std::string& keys) {
+        const auto all = mapping_faults(
+            "[tunnel.t.mapping.m]\nvirtual=\"h:1\"\ninternal=\"x:1\"\n"
+            "protocol=\"http\"\n[tunnel.t.mapping.m.resource.r]\n" +
+            keys);
+        return all.size() == 1 ? all[0] : std::to_string(all.size()) + " problems";
+    };
+    for (const char* path : {"/", "/a", "/a/", "/a/b.c/..d/%41", "/a;b=c"})
+        EXPECT_THAT(fault("path='" + std::string(path) + "'\n"), HasSubstr("0 problems")) << path;
+    for (const char* path :
+         {"", "a", "/a/../b", "/a/.", "/..", "/a?b", "/a#b", "/a\\b", "/a b", "/ä", "/a/*"})
+        EXPECT_THAT(fault("path='" + std::string(path) + "'\n"),
+                    HasSubstr("s.toml:9:6: error: \"path\""))
+            << path;
+    EXPECT_THAT(fault("path='/'\nmethods=[]\n"), HasSubstr("which permits nothing"));
+    EXPECT_THAT(fault("path='/'\nmethods=['get']\n"), HasSubstr("\"get\" is not a method"));
+    EXPECT_THAT(fault("path='/'\nmethods=['CONNECT']\n"), HasSubstr("CONNECT is not served"));
+    EXPECT_THAT(fault("path='/'\nupgrade=true\nmethods=['POST']\n"), HasSubstr("needs the method"));
+}
+
+TEST_F(SharedConfigTest, AnEditIsJudgedWithWhatItCanMakeInvalid) {
+    EXPECT_THAT(judged_with("tunnel.t.mapping.m.probes", false), ElementsAre("tunnel", "probe"));
+    EXPECT_THAT(judged_with("probe.p.every", false), ElementsAre("probe.p"));
+    EXPECT_THAT(judged_with("probe.p", true), IsEmpty()) << "a mapping may name it";
+    EXPECT_THAT(judged_with("takeover.grace_period", true), ElementsAre("takeover"));
 }
 
 TEST_F(SharedConfigTest, VirtualEndpointsOfATunnelMustNotOverlap) {

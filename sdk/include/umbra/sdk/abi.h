@@ -361,6 +361,27 @@ typedef struct umbra_register_view {
     int64_t holder_heard_ns; /* age of the holder's last sign of life as the gateway sees it */
 } umbra_register_view;
 
+/* One of the internal systems that a mapping leads to. */
+typedef struct umbra_backend {
+    uint32_t struct_size;
+    umbra_str host;
+    uint16_t port;
+    uint32_t down; /* its probe says so: passed over while another one is not */
+} umbra_backend;
+
+/* What a mapping of protocol "http" or "http+tls" permits; what none permits is denied. */
+typedef struct umbra_resource {
+    uint32_t struct_size;
+    umbra_str name;
+    umbra_str path;           /* compared as it is, without the query */
+    uint32_t sub_paths;       /* also what is below it, by whole segments */
+    const umbra_str *methods; /* none: any but CONNECT and TRACE */
+    size_t method_count;
+    uint32_t upgrade; /* may be taken over by another protocol, for example WebSocket */
+    uint32_t active;
+} umbra_resource;
+
+/* Arrays of these are walked by the `struct_size` of their first element. */
 typedef struct umbra_mapping {
     uint32_t struct_size;
     umbra_str name;
@@ -368,8 +389,18 @@ typedef struct umbra_mapping {
     uint16_t virtual_port, virtual_port_last;
     umbra_str internal_host;
     uint16_t internal_port;
-    umbra_str protocol; /* "tcp", "tcp+tls", "http" */
+    umbra_str protocol; /* "tcp", "tcp+tls", "http", "http+tls" */
     uint32_t active;
+    /* A host that does not know the rest ends here. */
+    const umbra_backend *backends; /* in order; the first is internal_host and internal_port */
+    size_t backend_count;          /* 0: only that one */
+    umbra_str tls_server_name;     /* empty: the backend's host */
+    umbra_str tls_ca_file;         /* empty: the system's */
+    umbra_str tls_pin;             /* "sha256:...": instead of CA and name; empty: none */
+    uint32_t proxy_v2;             /* PROXY protocol v2 towards the backend */
+    uint32_t rewrite_host;         /* http: the backend gets its own name as Host */
+    const umbra_resource *resources;
+    size_t resource_count;
 } umbra_mapping;
 
 typedef struct umbra_channel {

@@ -2,8 +2,10 @@
 
 #include <umbra/sdk/plugin.hpp>
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -44,14 +46,49 @@ struct ClaimResult {
     std::string detail;  ///< Why not: "holder alpha was heard 38 ms ago".
 };
 
+/// One of the internal systems that a mapping leads to.
+struct Backend {
+    std::string host;
+    std::uint16_t port = 0;
+    bool down = false;  ///< Its probe says so: passed over while another one is not.
+
+    bool operator==(const Backend&) const = default;
+};
+
+/// What a mapping of protocol "http" or "http+tls" permits; what none permits is denied.
+struct Resource {
+    std::string name;
+    std::string path;                  ///< Compared as it is, without the query.
+    bool sub_paths = false;            ///< Also what is below it, by whole segments.
+    std::vector<std::string> methods;  ///< Empty: any but CONNECT and TRACE.
+    bool upgrade = false;              ///< May be taken over, for example by WebSocket.
+    bool active = true;
+
+    bool operator==(const Resource&) const = default;
+};
+
+/// How a backend is verified, for the protocols with "+tls".
+struct BackendTls {
+    std::string server_name;  ///< Empty: the backend's host.
+    std::string ca_file;      ///< Empty: the system's.
+    std::string pin;          ///< "sha256:…": instead of CA and name.
+
+    bool operator==(const BackendTls&) const = default;
+};
+
 struct Mapping {
     std::string name;
     std::string virtual_host;  ///< Lower case.
     std::uint16_t virtual_port = 0, virtual_port_last = 0;
     std::string internal_host;
     std::uint16_t internal_port = 0;
-    std::string protocol;  ///< "tcp" | "tcp+tls" | "http"
+    std::string protocol;  ///< "tcp" | "tcp+tls" | "http" | "http+tls"
     bool active = true;
+    std::vector<Backend> backends{};  ///< The first is `internal_*`; empty: only that one.
+    BackendTls tls{};
+    bool proxy_v2 = false;      ///< PROXY protocol v2 towards the backend.
+    bool rewrite_host = false;  ///< http: the backend gets its own name as Host.
+    std::vector<Resource> resources{};
 
     bool operator==(const Mapping&) const = default;
 };
@@ -173,16 +210,54 @@ inline TunnelEvent decode(const umbra_tunnel_event& raw) {
             std::string{to_view(raw.detail)},
             Duration{raw.unheard_ns}};
 }
+/// Element `i` of an array whose writer may have known a shorter or a longer struct: it is walked
+/// by the size of its first element, and what the writer did not know is zero.
+template <class T>
+T element(const T* array, std::size_t i) {
+    const std::size_t stride = array->struct_size;
+    T out{};
+    std::memcpy(&out, reinterpret_cast<const unsigned char*>(array) + i * stride,
+                std::min(stride, sizeof(T)));
+    return out;
+}
+inline Resource decode(const umbra_resource& raw) {
+    Resource resource{std::string{to_view(raw.name)},
+                      std::string{to_view(raw.path)},
+                      raw.sub_paths != 0,
+                      {},
+                      raw.upgrade != 0,
+                      raw.active != 0};
+    for (std::size_t i = 0; i < raw.method_count; ++i)
+        resource.methods.emplace_back(to_view(raw.methods[i]));
+    return resource;
+}
+inline Mapping decode(const umbra_mapping& raw) {
+    Mapping mapping{std::string{to_view(raw.name)},
+                    std::string{to_view(raw.virtual_host)},
+                    raw.virtual_port,
+                    raw.virtual_port_last,
+                    std::string{to_view(raw.internal_host)},
+                    raw.internal_port,
+                    std::string{to_view(raw.protocol)},
+                    raw.active != 0};
+    for (std::size_t i = 0; i < raw.backend_count; ++i) {
+        const umbra_backend backend = element(raw.backends, i);
+        mapping.backends.push_back(
+            {std::string{to_view(backend.host)}, backend.port, backend.down != 0});
+    }
+    mapping.tls = {std::string{to_view(raw.tls_server_name)}, std::string{to_view(raw.tls_ca_file)},
+                   std::string{to_view(raw.tls_pin)}};
+    mapping.proxy_v2 = raw.proxy_v2 != 0;
+    mapping.rewrite_host = raw.rewrite_host != 0;
+    for (std::size_t i = 0; i < raw.resource_count; ++i)
+        mapping.resources.push_back(decode(element(raw.resources, i)));
+    return mapping;
+}
 inline TunnelSpec decode(const umbra_tunnel_spec& raw) {
     TunnelSpec spec{
         std::string{to_view(raw.node)}, std::string{to_view(raw.incarnation)}, raw.epoch, {}, {}};
-    for (std::size_t i = 0; i < raw.mapping_count; ++i) {
-        const auto& m = raw.mappings[i];
-        spec.mappings.push_back({std::string{to_view(m.name)}, std::string{to_view(m.virtual_host)},
-                                 m.virtual_port, m.virtual_port_last,
-                                 std::string{to_view(m.internal_host)}, m.internal_port,
-                                 std::string{to_view(m.protocol)}, m.active != 0});
-    }
+    for (std::size_t i = 0; i < raw.mapping_count; ++i)
+        spec.mappings.push_back(decode(element(raw.mappings, i)));
     for (std::size_t i = 0; i < raw.channel_count; ++i) {
         const auto& c = raw.channels[i];
         spec.channels.push_back({std::string{to_view(c.name)}, std::string{to_view(c.listen)},

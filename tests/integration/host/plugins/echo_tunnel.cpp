@@ -80,10 +80,24 @@ private:
             text += " [" + m.name + " " + m.virtual_host + ":" + std::to_string(m.virtual_port) +
                     "-" + std::to_string(m.virtual_port_last) + " " + m.internal_host + ":" +
                     std::to_string(m.internal_port) + " " + m.protocol + (m.active ? "" : " off") +
-                    "]";
+                    more(m) + "]";
         for (const auto& c : spec.channels)
             text += " {" + c.name + " " + c.listen + " " + c.target + "}";
         tell(text, TunnelState::connecting);
+    }
+    static std::string more(const umbra::Mapping& m) {
+        std::string text;
+        for (const auto& b : m.backends)
+            text += " " + b.host + ":" + std::to_string(b.port) + (b.down ? " down" : "");
+        for (const auto& part : {m.tls.server_name, m.tls.ca_file, m.tls.pin})
+            if (!part.empty()) text += " " + part;
+        text += (m.proxy_v2 ? " proxy" : "") + std::string(m.rewrite_host ? " host" : "");
+        for (const auto& r : m.resources) {
+            text += " <" + r.name + " " + r.path + (r.sub_paths ? " below" : "");
+            for (const auto& method : r.methods) text += " " + method;
+            text += (r.upgrade ? " upgrade" : "") + std::string(r.active ? ">" : " off>");
+        }
+        return text;
     }
     void tell(std::string detail, TunnelState state) {
         tell({TunnelEvent::Type::state, state, 0, 0, 0, {}, std::move(detail)});

@@ -31,8 +31,9 @@ enum class Type : std::uint8_t {
     name,            ///< see is_name()
     string_list,
     path_list,
-    address_list,  ///< one or several of "unix:/path", "https://host:port"
-    table          ///< any keys; read it with Section::node()
+    endpoint_ranges,  ///< one or several of `endpoint_range`
+    address_list,     ///< one or several of "unix:/path", "https://host:port"
+    table             ///< any keys; read it with Section::node()
 };
 
 /// What a key of a table may hold. Literals are TOML: `"\"2s\""`, `"1"`; empty = none.
@@ -70,7 +71,8 @@ struct Value {
     double number = 0;
     std::string text;  ///< All types that are strings; paths absolute or relative to the process.
     std::vector<std::string> list;
-    EndpointRange endpoint;  ///< endpoint, listen (first == last), and ranges
+    EndpointRange endpoint;                ///< endpoint, listen (first == last), and ranges
+    std::vector<EndpointRange> endpoints;  ///< endpoint_ranges
     std::vector<ListenAddress> addresses;
     Node node;  ///< table
 };
@@ -100,6 +102,7 @@ public:
     [[nodiscard]] std::int64_t size(std::string_view key) const;
     [[nodiscard]] Endpoint endpoint(std::string_view key) const;
     [[nodiscard]] EndpointRange endpoint_range(std::string_view key) const;
+    [[nodiscard]] const std::vector<EndpointRange>& endpoint_ranges(std::string_view key) const;
     [[nodiscard]] std::filesystem::path path(std::string_view key) const;
     [[nodiscard]] const std::vector<std::string>& list(std::string_view key) const;
     [[nodiscard]] const std::vector<ListenAddress>& addresses(std::string_view key) const;

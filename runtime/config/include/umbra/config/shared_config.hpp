@@ -21,13 +21,41 @@ constexpr std::size_t tunnels_max = 64;
 constexpr std::size_t mappings_max = 4096;  ///< In one tunnel.
 constexpr std::size_t channels_max = 1024;  ///< In one tunnel.
 constexpr std::size_t probes_max = 1024;
+constexpr std::size_t resources_max = 1024;  ///< In one mapping.
+constexpr std::size_t backends_max = 64;     ///< Of one mapping.
+
+/// What an `http` mapping permits.
+struct Resource {
+    std::string name;
+    std::string path;                  ///< Begins with "/".
+    bool sub_paths = false;            ///< Also what is below it, segment by segment.
+    std::vector<std::string> methods;  ///< Empty: any but CONNECT and TRACE.
+    bool upgrade = false;              ///< WebSocket and other protocols that take over.
+    bool active = true;
+
+    bool operator==(const Resource&) const = default;
+};
+
+/// How the backend's certificate is verified, for the protocols with `+tls`.
+struct BackendTls {
+    std::string server_name;  ///< Empty: the host of `internal`.
+    std::string ca_file;      ///< Empty: the system's.
+    std::string pin;          ///< Key, "sha256:…"; instead of CA and name.
+
+    bool operator==(const BackendTls&) const = default;
+};
 
 struct Mapping {
     std::string name;
-    EndpointRange virtual_at;  ///< What cloud clients ask for. Host in lower case.
-    Endpoint internal;         ///< Where the instance connects; of a range: its first port.
-    std::string protocol;      ///< tcp | tcp+tls | http
+    EndpointRange virtual_at;         ///< What cloud clients ask for. Host in lower case.
+    std::vector<Endpoint> internals;  ///< Backends; of a range: its first port. At least one.
+    std::string protocol;             ///< tcp | tcp+tls | http | http+tls
     bool active = true;
+    std::vector<std::string> probes{};  ///< One for each backend, in its order; or none at all.
+    BackendTls tls{};
+    bool proxy_v2 = false;  ///< PROXY protocol, version 2, towards the backend.
+    bool rewrite_host = false;
+    std::vector<Resource> resources{};
 
     bool operator==(const Mapping&) const = default;
 };
@@ -84,10 +112,11 @@ struct SharedLoad {
 
 /// Problems name the key. An empty document is valid: no tunnels, default takeover settings.
 [[nodiscard]] SharedLoad read_shared(const core::Document& document, const PluginCatalog& catalog);
-/// The key (canonical) below which everything is that has to be judged with a change of `key`: of a
-/// document that is valid, nothing outside becomes invalid by it. Empty: the whole document. Adding
-/// a section counts against a limit, which only the whole document shows.
-[[nodiscard]] std::string judged_with(std::string_view key);
+/// The keys (canonical) below which everything is that has to be judged with a change of `key`: of
+/// a document that is valid, nothing outside becomes invalid by it. Empty: the whole document.
+/// Adding a section counts against a limit, which only the whole document shows.
+/// @param removed  The key goes, and with it perhaps the section it stood in.
+[[nodiscard]] std::vector<std::string> judged_with(std::string_view key, bool removed);
 /// Problems name file, line and column.
 [[nodiscard]] SharedLoad load_shared(const Source& source, const PluginCatalog& catalog);
 [[nodiscard]] SharedLoad load_shared_file(const std::filesystem::path& file,
