@@ -13,11 +13,12 @@ if(TARGET umbra_gateway_link)
 endif()
 if(TARGET umbra_gateway_agent)
   umbra_add_test(gateway_agent_parts_test LABEL unit
-    SOURCES unit/gateway/agent_parts_test.cpp
+    SOURCES unit/gateway/agent_parts_test.cpp unit/gateway/backend_parts_test.cpp
     LIBRARIES umbra_gateway_agent)
   umbra_add_test(gateway_agent_test LABEL integration
     SOURCES integration/gateway/agent_enrolment_test.cpp
             integration/gateway/agent_links_test.cpp
+            integration/gateway/agent_backends_test.cpp
             integration/gateway/agent_serving_test.cpp
     LIBRARIES umbra_gateway_agent)
 endif()

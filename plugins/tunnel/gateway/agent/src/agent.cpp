@@ -41,7 +41,7 @@ Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Endpoi
       options_(std::move(options)),
       gateway_(std::move(gateway)),
       boot_(random_boot()),
-      serving_(io, options_.connect_timeout,
+      serving_(io, options_,
                {.on_denied = [this](std::string text) { on_denied(std::move(text)); },
                 .on_count =
                     [this] {

@@ -15,6 +15,8 @@ AgentOptions checked(AgentOptions options) {
         throw Failure(Errc::invalid, "pin = \"" + *options.pin +
                                          "\" is not sha256: and 64 hexadecimal digits in lower "
                                          "case; umbra-gateway status prints the right one");
+    if (auto rules = AddressRules::make(options.permit_networks); !rules)
+        throw Failure(Errc::invalid, "permit_networks: " + rules.error().message);
     return options;
 }
 

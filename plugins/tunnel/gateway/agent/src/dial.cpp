@@ -36,9 +36,10 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 std::shared_ptr<Dial> Dial::start(asio::io_context& io, Endpoint to, Duration timeout,
-                                  Outcome outcome) {
+                                  Outcome outcome, Forbids forbids) {
     auto dial = std::make_shared<Dial>(io);
     dial->outcome_ = std::move(outcome);
+    dial->forbids_ = std::move(forbids);
     dial->run(std::move(to), timeout);
     return dial;
 }
@@ -66,6 +67,21 @@ void Dial::run(Endpoint to, Duration timeout) {
 
 void Dial::connect(std::vector<tcp::endpoint> addresses) {
     if (!outcome_) return;
+    if (forbids_) {
+        std::string why;
+        std::erase_if(addresses, [&](const tcp::endpoint& one) {
+            const std::string kind = forbids_(one.address());
+            if (!kind.empty()) why = one.address().to_string() + ", " + kind;
+            return !kind.empty();
+        });
+        // Later, like every outcome: the caller does not have the dial yet.
+        if (addresses.empty())
+            return asio::post(timer_.get_executor(), [me = shared_from_this(), why] {
+                me->finish(Error{Errc::denied, me->name_ + " leads to " + why +
+                                                   ", which no mapping names and no "
+                                                   "permit_networks permits"});
+            });
+    }
     auto list = std::make_shared<std::vector<tcp::endpoint>>(std::move(addresses));
     asio::async_connect(
         socket_, *list,

@@ -18,7 +18,7 @@ struct Endpoint {
     std::string host;
     std::uint16_t port = 0;
 
-    bool operator==(const Endpoint&) const = default;
+    auto operator<=>(const Endpoint&) const = default;
 };
 [[nodiscard]] std::string to_text(const Endpoint& endpoint);
 /// "host:port", "[2001:db8::1]:443".
@@ -31,9 +31,13 @@ public:
     /// The failure's code is `timeout`, `refused` or `unavailable`; its text names the endpoint.
     using Outcome = std::function<void(Result<boost::asio::ip::tcp::socket>)>;
 
+    /// Why an address that the name led to must not be dialed; empty: it may. Where all are
+    /// forbidden, the failure's code is `denied`.
+    using Forbids = std::function<std::string(const boost::asio::ip::address&)>;
+
     /// @param outcome  Called once, later, unless canceled.
     static std::shared_ptr<Dial> start(boost::asio::io_context& io, Endpoint to, Duration timeout,
-                                       Outcome outcome);
+                                       Outcome outcome, Forbids forbids = {});
     void cancel();
 
     explicit Dial(boost::asio::io_context& io) : resolver_(io), socket_(io), timer_(io) {}
@@ -49,6 +53,7 @@ private:
     boost::asio::steady_timer timer_;
     std::string name_;
     Outcome outcome_;
+    Forbids forbids_;
 };
 
 }  // namespace umbra::gateway

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace umbra::gateway {
 
@@ -15,6 +16,7 @@ struct AgentOptions {
     Duration connect_timeout{};
     Duration reconnect_max{};
     std::optional<std::string> pin;
+    std::vector<std::string> permit_networks;
 };
 
 inline constexpr auto agent_schema = options<AgentOptions>(
@@ -33,6 +35,9 @@ inline constexpr auto agent_schema = options<AgentOptions>(
         .range("\"100ms\"", "\"10m\"")
         .help("Longest pause between two attempts to reach the gateway."),
     opt<&AgentOptions::pin>("pin").help("Expected key of the gateway, sha256: and 64 hexadecimal "
-                                        "digits; without it, the one of the enrolment."));
+                                        "digits; without it, the one of the enrolment."),
+    opt<&AgentOptions::permit_networks>("permit_networks")
+        .help("Networks that names of internal systems may lead to although they are loopback, "
+              "link-local, multicast or metadata addresses, for example [\"127.0.0.0/8\"]."));
 
 }  // namespace umbra::gateway

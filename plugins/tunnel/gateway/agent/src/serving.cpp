@@ -4,6 +4,11 @@
 
 namespace umbra::gateway {
 
+Serving::Serving(boost::asio::io_context& io, const AgentOptions& options, Events events)
+    : io_(io),
+      place_{io, options.connect_timeout, *AddressRules::make(options.permit_networks)},
+      events_(std::move(events)) {}
+
 void Serving::open_gate(std::uint64_t epoch) { epoch_ = epoch; }
 
 void Serving::close_gate(StatusCode code, std::string text) {
@@ -14,13 +19,16 @@ void Serving::close_gate(StatusCode code, std::string text) {
 
 void Serving::set_mappings(MappingTable table) {
     mappings_ = std::move(table);
-    std::vector<std::shared_ptr<Stream>> gone;
+    place_.trust.forget();
+    std::vector<std::uint64_t> gone;
     for (const auto& [key, one] : served_) {
         const OpenRequest& request = one.stream->request();
-        if (!mappings_.still_permits(one.mapping, request.host, request.port))
-            gone.push_back(one.stream);
+        const bool stays =
+            mappings_.still_permits(one.mapping, request.host, request.port, one.protocol) &&
+            (!one.relay || one.relay->still_permitted());
+        if (!stays) gone.push_back(key);
     }
-    for (const auto& stream : gone) stream->reset("its mapping was suspended, changed or removed");
+    cut(gone, "its mapping was suspended, changed or removed");
 }
 
 void Serving::offer(std::shared_ptr<Stream> stream) {
@@ -35,7 +43,7 @@ void Serving::offer(std::shared_ptr<Stream> stream) {
     const MappingTable::Decision decision = mappings_.decide(request.host, request.port);
     switch (decision.verdict) {
         case MappingTable::Decision::Verdict::deny:
-            if (events_.on_denied) events_.on_denied(request.client + ": " + decision.text);
+            denied(*stream, decision.text);
             return stream->refuse(StatusCode::denied, decision.text);
         case MappingTable::Decision::Verdict::unsupported:
             return stream->refuse(StatusCode::refused, decision.text);
@@ -43,37 +51,88 @@ void Serving::offer(std::shared_ptr<Stream> stream) {
             break;
     }
     const std::uint64_t key = next_key_++;
-    stream->listen({.on_status = {},
-                    .on_closed = [this, key](StreamEnd, const std::string&) { forget(key); }});
-    served_.emplace(key, Served{std::move(stream), nullptr, decision.mapping});
+    stream->listen({.on_status = {}, .on_closed = [this, key](StreamEnd end, const std::string&) {
+                        on_stream_closed(key, end);
+                    }});
+    served_.emplace(key, Served{std::move(stream), decision.mapping, decision.rules->protocol});
     if (events_.on_count) events_.on_count();
-    connect(key, decision.to);
+    connect(key, decision);
 }
 
-void Serving::connect(std::uint64_t key, const Endpoint& to) {
+void Serving::denied(const Stream& stream, const std::string& text) {
+    if (events_.on_denied) events_.on_denied(stream.request().client + ": " + text);
+}
+
+void Serving::connect(std::uint64_t key, const MappingTable::Decision& decision) {
     ++dials_;
-    served_.at(key).dial = Dial::start(io_, to, connect_timeout_,
-                                       [this, key](Result<boost::asio::ip::tcp::socket> result) {
-                                           on_dialed(key, std::move(result));
-                                       });
+    const OpenRequest& request = served_.at(key).stream->request();
+    served_.at(key).dial = BackendDial::start(
+        place_, {decision.rules, decision.offset, request.client, request.host},
+        [this, key](Result<BackendConnection> result) { on_dialed(key, std::move(result)); });
 }
 
-void Serving::on_dialed(std::uint64_t key, Result<boost::asio::ip::tcp::socket> result) {
+void Serving::on_dialed(std::uint64_t key, Result<BackendConnection> result) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
     found->second.dial.reset();
     --dials_;
     const std::shared_ptr<Stream> stream = found->second.stream;
-    if (result) return stream->attach(std::move(*result));
-    const StatusCode code =
-        result.error().code == Errc::timeout ? StatusCode::timeout : StatusCode::refused;
-    stream->refuse(code, result.error().message);
+    if (result && !result->tls) return stream->attach(std::move(result->socket));
+    if (result) return relay_bytes(key, std::move(*result));
+    const Errc code = result.error().code;
+    if (code == Errc::denied) denied(*stream, result.error().message);
+    stream->refuse(code == Errc::denied    ? StatusCode::denied
+                   : code == Errc::timeout ? StatusCode::timeout
+                                           : StatusCode::refused,
+                   result.error().message);
+}
+
+void Serving::relay_bytes(std::uint64_t key, BackendConnection connection) {
+    Served& one = served_.at(key);
+    auto pair = SocketPair::make(io_);
+    if (!pair) return one.stream->refuse(StatusCode::limit, pair.error().message);
+    one.relay = start_byte_relay(io_, std::move(pair->relay), std::move(connection).duplex(),
+                                 [this, key](const std::string& why) { on_relay_over(key, why); });
+    one.stream->attach(std::move(pair->stream));
 }
 
 void Serving::cut_all(const std::string& why) {
-    std::vector<std::shared_ptr<Stream>> all;
-    for (const auto& [key, one] : served_) all.push_back(one.stream);
-    for (const auto& stream : all) stream->reset(why);
+    std::vector<std::uint64_t> all;
+    for (const auto& [key, one] : served_) all.push_back(key);
+    cut(all, why);
+}
+
+void Serving::cut(const std::vector<std::uint64_t>& keys, const std::string& why) {
+    for (const std::uint64_t key : keys) {
+        const auto found = served_.find(key);
+        if (found == served_.end()) continue;
+        const auto stream = found->second.stream;
+        const auto relay = found->second.relay;
+        stream->reset(why);
+        if (relay) relay->abort();
+    }
+}
+
+void Serving::on_stream_closed(std::uint64_t key, StreamEnd end) {
+    const auto found = served_.find(key);
+    if (found == served_.end()) return;
+    Served& one = found->second;
+    one.stream_over = true;
+    const auto relay = one.relay;
+    if (!relay) return forget(key);
+    if (end != StreamEnd::finished) return relay->abort();
+    one.linger = std::make_unique<boost::asio::steady_timer>(io_, relay_linger);
+    one.linger->async_wait([relay](boost::system::error_code error) {
+        if (!error) relay->abort();
+    });
+}
+
+void Serving::on_relay_over(std::uint64_t key, const std::string& why) {
+    const auto found = served_.find(key);
+    if (found == served_.end()) return;
+    const auto relay = std::exchange(found->second.relay, nullptr);
+    if (found->second.stream_over) return forget(key);
+    if (!why.empty()) found->second.stream->reset(why);
 }
 
 void Serving::forget(std::uint64_t key) {

@@ -1,30 +1,38 @@
 #pragma once
 
-#include "dial.hpp"
+#include "backend_dial.hpp"
 #include "mapping_table.hpp"
+#include "options.hpp"
+#include "relay.hpp"
 #include <umbra/gateway/link.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace umbra::gateway {
 
 inline constexpr std::size_t streams_served_max = 131'072;
 inline constexpr std::size_t backend_dials_max = 1024;
+/// After its stream ended in order, a relay has this long to bring the last bytes to the backend.
+inline constexpr Duration relay_linger = std::chrono::seconds(30);
 
 /// The streams that the gateway opens: lets them in or refuses them, and connects each to its
-/// internal system. Belongs to the loop's thread; lives until the loop is empty.
+/// internal system; `tcp` directly, the other protocols by a relay. Belongs to the loop's thread;
+/// lives until the loop is empty.
 class Serving {
 public:
     struct Events {
-        std::function<void(std::string text)> on_denied{};  ///< Not permitted by any mapping.
-        std::function<void()> on_count{};                   ///< `streams()` changed.
+        /// Not permitted: a stream by no mapping, a request by no resource, an address by no rule.
+        std::function<void(std::string text)> on_denied{};
+        std::function<void()> on_count{};  ///< `streams()` changed.
     };
 
-    Serving(boost::asio::io_context& io, Duration connect_timeout, Events events)
-        : io_(io), connect_timeout_(connect_timeout), events_(std::move(events)) {}
+    /// @param options  With networks that can be read.
+    Serving(boost::asio::io_context& io, const AgentOptions& options, Events events);
 
     /// Streams of this epoch are let in from now on.
     void open_gate(std::uint64_t epoch);
@@ -41,15 +49,23 @@ public:
 private:
     struct Served {
         std::shared_ptr<Stream> stream;
-        std::shared_ptr<Dial> dial;  ///< While the internal system has not answered.
-        std::string mapping;
+        std::string mapping, protocol;
+        std::shared_ptr<BackendDial> dial{};  ///< While the internal system has not answered.
+        std::shared_ptr<Relay> relay{};       ///< Not of plain tcp.
+        bool stream_over = false;             ///< Only its relay is left.
+        std::unique_ptr<boost::asio::steady_timer> linger{};
     };
-    void connect(std::uint64_t key, const Endpoint& to);
-    void on_dialed(std::uint64_t key, Result<boost::asio::ip::tcp::socket> result);
+    void connect(std::uint64_t key, const MappingTable::Decision& decision);
+    void on_dialed(std::uint64_t key, Result<BackendConnection> result);
+    void relay_bytes(std::uint64_t key, BackendConnection connection);
+    void on_stream_closed(std::uint64_t key, StreamEnd end);
+    void on_relay_over(std::uint64_t key, const std::string& why);
+    void denied(const Stream& stream, const std::string& text);
+    void cut(const std::vector<std::uint64_t>& keys, const std::string& why);
     void forget(std::uint64_t key);
 
     boost::asio::io_context& io_;
-    const Duration connect_timeout_;
+    BackendPlace place_;
     const Events events_;
     MappingTable mappings_;
     std::uint64_t epoch_ = 0;  ///< 0: the gate is closed.
