@@ -81,7 +81,7 @@ foreach(pair IN ITEMS RUNTIME:umbra GATEWAY:umbra-gateway)
       "${scripts}/conffiles;${scripts}/postinst;${scripts}/prerm;${scripts}/postrm")
 endforeach()
 set(CPACK_DEBIAN_SDK_PACKAGE_RECOMMENDS "cmake (>= 3.24), g++ (>= 4:12)")
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "umbra-sdk-dev")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "openssh-client, umbra-sdk-dev")
 
 # --- rpm ------------------------------------------------------------------------------------------
 set(CPACK_RPM_COMPONENT_INSTALL ON)

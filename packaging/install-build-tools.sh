@@ -8,9 +8,10 @@ packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libzmq3-dev c
     libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev libsodium-dev)
 for option in "$@"; do
     case "$option" in
+        # openssh-server, openssh-client: the tunnel provider ssh is tested against a real server.
         # nftables, strace, iproute2: tests/chaos cuts links and breaks fsync in its own namespaces.
         --tests) packages+=(python3 libgtest-dev libgmock-dev libbenchmark-dev clang-format curl openssl util-linux
-            dpkg-dev file binutils iproute2 mount nftables strace etcd-server etcd-client) ;;
+            dpkg-dev file binutils iproute2 mount nftables strace etcd-server etcd-client openssh-server openssh-client) ;;
         --demo) packages+=(python3 curl) ;;
         *) echo "install-build-tools.sh: unknown argument '$option'" >&2; exit 2 ;;
     esac

@@ -53,6 +53,11 @@ TABLE = {
         ["sdk"], [C, ASIO], False, "what the plugins that run programs share; no plugin"),
     "plugins/probe/exec": (
         ["sdk", "plugins/process"], [C, ASIO], False, "the public SDK is enough"),
+    "plugins/tunnel/supervised": (
+        ["sdk", "plugins/process"], [], False, "what ssh and exec share; no plugin"),
+    "plugins/tunnel/ssh": (
+        ["sdk", "plugins/process", "plugins/tunnel/supervised"], [C, ASIO], False,
+        "the public SDK is enough"),
     "plugins/tunnel/gateway/protocol": (
         ["sdk"], None, True, "frames and the register of epochs: tested without time or network"),
     "plugins/tunnel/gateway/link": (

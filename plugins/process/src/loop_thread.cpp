@@ -15,6 +15,7 @@ LoopThread::LoopThread(OnFailure on_failure) : work_(io_.get_executor()) {
 }
 
 LoopThread::~LoopThread() {
+    if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] { work_.reset(); });
     thread_.join();
 }

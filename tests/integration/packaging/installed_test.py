@@ -23,12 +23,14 @@ PLUGINS = (
     "probe-tcp",
     "probe-exec",
     "tunnel-gateway",
+    "tunnel-ssh",
 )
 PROGRAMS = {"runtime": ["usr/bin/umbra"], "gateway": ["usr/bin/umbra-gateway"], "sdk": []}
 FILES = {
     "runtime": [
         "etc/umbra/pair-alpha.toml.example",
         "etc/umbra/pair-beta.toml.example",
+        "etc/umbra/shared-ssh.toml.example",
         "etc/umbra/shared.toml.example",
         "usr/lib/systemd/system/umbra.service",
         "usr/share/doc/umbra/changelog.gz",
@@ -127,7 +129,7 @@ class Installed(unittest.TestCase):
 
     def test_examples_have_no_mistakes(self):
         check = {
-            "runtime": ("usr/bin/umbra", ["etc/umbra/shared.toml", "etc/umbra/pair-alpha.toml"]),
+            "runtime": ("usr/bin/umbra", ["etc/umbra/shared.toml", "etc/umbra/shared-ssh.toml", "etc/umbra/pair-alpha.toml"]),
             "gateway": ("usr/bin/umbra-gateway", ["etc/umbra-gateway/gateway.toml"]),
         }
         for component, (program, files) in check.items():

@@ -31,6 +31,8 @@ public:
     /// On the loop: lets it run empty, and then calls `at_end` as the last thing that the thread
     /// does.
     void finish(std::function<void()> at_end);
+    /// Waits for the thread. finish() was called, or will be by what the loop still does.
+    void join() { thread_.join(); }
 
 private:
     void run(const OnFailure& on_failure);
