@@ -14,6 +14,7 @@
 namespace umbra::gateway {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -29,13 +30,21 @@ const File usual_gateway{{"gateway.name", "\"cloud-1\""},
                          {"listener.crm.address", "\"127.0.0.1:3\""},
                          {"listener.crm.virtual", "\"crm.cloud:80\""}};
 
-Settings settings_with(const File& changes) {
+/// What the other keys of the register need.
+const File etcd_gateway{
+    {"gateway.register.store", "\"etcd\""},   {"gateway.register.endpoints", "[\"http://e\"]"},
+    {"gateway.register.user", "\"u\""},       {"gateway.register.password_file", "\"password\""},
+    {"gateway.register.cert_file", "\"/c\""}, {"gateway.register.key_file", "\"/k\""}};
+
+Settings settings_with(const File& changes, const File& also = {}) {
     File file = usual_gateway;
+    file.insert(also.begin(), also.end());
     for (const auto& [key, value] : changes) {
         file[key] = value;
         if (value.empty()) file.erase(key);
     }
     const test::TempDirectory directory;
+    for (const char* name : {"password", "other"}) std::ofstream{directory.path() / name} << "p";
     const auto path = directory.path() / "gateway.toml";
     std::ofstream out{path};
     for (const auto& [key, value] : file) out << key << " = " << value << "\n";
@@ -54,6 +63,15 @@ const std::map<std::string, Sample> reload_samples{
     {"gateway.data_dir", {"\"/h\"", "gateway.data_dir: /g -> /h ("}},
     {"gateway.listen", {"\"127.0.0.1:9\"", "gateway.listen: 127.0.0.1:1 -> 127.0.0.1:9 ("}},
     {"gateway.lease", {"\"1s\"", "gateway.lease: 600ms -> 1s ("}},
+    {"gateway.register.store", {"\"etcd\"", "gateway.register.store: file -> etcd ("}},
+    {"gateway.register.endpoints", {"[\"http://f\"]", "gateway.register.endpoints: http://e -> "}},
+    {"gateway.register.prefix", {"\"/y\"", "gateway.register.prefix: /umbra-gateway/ -> /y/ ("}},
+    {"gateway.register.user", {"\"v\"", "gateway.register.user: u -> v ("}},
+    {"gateway.register.password_file", {"\"other\"", "gateway.register.password_file: /"}},
+    {"gateway.register.ca_file", {"\"/a\"", "gateway.register.ca_file: none -> /a ("}},
+    {"gateway.register.cert_file", {"\"/d\"", "gateway.register.cert_file: /c -> /d ("}},
+    {"gateway.register.key_file", {"\"/l\"", "gateway.register.key_file: /k -> /l ("}},
+    {"gateway.register.hold", {"\"8s\"", "gateway.register.hold: 5s -> 8s ("}},
     {"gateway.park.time", {"\"5s\"", "gateway.park.time: 10s -> 5s", true}},
     {"gateway.park.clients", {"7", "gateway.park.clients: 1024 -> 7", true}},
     {"gateway.socks5", {"\"127.0.0.1:9\"", "gateway.socks5: 127.0.0.1:2 -> 127.0.0.1:9", true}},
@@ -100,8 +118,15 @@ TEST(GatewayReloadTest, EveryKeyIsFoundWhereItsDecisionSaysAndAlone) {
         ASSERT_TRUE(reload_samples.contains(key)) << "no sample";
         const Sample& sample = reload_samples.at(key);
         if (key.starts_with("listener.")) key.insert(9, "crm.");
-        const Settings file = settings_with({{key, sample.value}});
-        const auto plan = plan_reload(settings_with({}), file);
+        if (key == "gateway.register.store") continue;  // Not alone: see below.
+        const File also = key.starts_with("gateway.register.") ? etcd_gateway : File{};
+        Settings running = settings_with({}, also),
+                 file = settings_with({{key, sample.value}}, also);
+        // Paths are relative to their file, and these are two.
+        if (also.empty() || key != "gateway.register.password_file") {
+            if (running.shared) file.shared->password_file = running.shared->password_file;
+        }
+        const auto plan = plan_reload(running, file);
         EXPECT_THAT(sample.live ? plan.live : plan.restart, ElementsAre(StartsWith(sample.line)));
         EXPECT_THAT(sample.live ? plan.restart : plan.live, IsEmpty());
         // What was taken over is no change any more; what waits is told again.
@@ -109,6 +134,14 @@ TEST(GatewayReloadTest, EveryKeyIsFoundWhereItsDecisionSaysAndAlone) {
         EXPECT_THAT(again.live, IsEmpty());
         EXPECT_THAT(again.restart, SizeIs(sample.live ? 0 : 1));
     }
+}
+
+TEST(GatewayReloadTest, AnotherStoreWaitsForARestart) {
+    const auto plan = plan_reload(settings_with({}), settings_with({}, etcd_gateway));
+    EXPECT_THAT(plan.live, IsEmpty());
+    EXPECT_THAT(plan.restart,
+                Contains(StartsWith(reload_samples.at("gateway.register.store").line)));
+    EXPECT_FALSE(plan.next.shared);
 }
 
 TEST(GatewayReloadTest, DoorsOpenAndCloseWithTheirKeys) {

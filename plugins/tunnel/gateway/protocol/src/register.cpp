@@ -25,6 +25,7 @@ Register::Register(const Settings& settings, Record record, bool lost,
       record_(std::move(record)),
       members_(std::move(members)),
       holder_back_until_(now + std::max(settings.restart_grace, settings.lease)),
+      unreachable_(settings.shared ? "the shared register was not read yet" : ""),
       rebuilding_(lost && !members_.empty()) {}
 
 std::vector<Effect> Register::step(Instant now, const Fact& fact) {
@@ -94,7 +95,7 @@ void Register::on(Instant now, const fact::Disconnected& f, Effects& out) {
     // is worth claiming at once, so the others are told now and the grace runs beside that.
     holder_back_until_ = now + settings_.return_grace;
     holder_gone_told_ = false;
-    push_holder_lost(now, false, out);
+    if (!heard_elsewhere()) push_holder_lost(now, false, out);
 }
 
 void Register::on(Instant now, const fact::Heard& f, Effects& out) {
@@ -196,6 +197,7 @@ void Register::submit(Instant now, Waiting request, Effects& out) {
     };
     if (std::ranges::count_if(waiting_, same) >= static_cast<std::ptrdiff_t>(waiting_max))
         return refuse(now, request, "too many requests of this node wait for the disk", out);
+    if (!unreachable_.empty()) return refuse(now, request, unreachable_, out);
     waiting_.push_back(std::move(request));
 }
 
@@ -219,7 +221,7 @@ void Register::refuse(Instant now, const Waiting& request, std::string text, Eff
 // --- one decision at a time ---------------------------------------------------------------------
 
 void Register::work(Instant now, Effects& out) {
-    while (!storing_) {
+    while (!storing_ && unreachable_.empty()) {
         if (rebuilding_ && missing_reports().empty()) {
             rebuild(out);
             continue;
@@ -337,9 +339,11 @@ void Register::rebuild(Effects& out) {
 
 void Register::store(Record next, Waiting request, bool drain, Effects& out) {
     next.serial = record_.serial + 1;
-    std::erase_if(next.incarnations,
-                  [&](const auto& known) { return !members_.contains(known.first); });
-    out.push_back(effect::Store{next});
+    // Where gateways share the record, others may know nodes that are not enrolled here.
+    if (!settings_.shared)
+        std::erase_if(next.incarnations,
+                      [&](const auto& known) { return !members_.contains(known.first); });
+    out.push_back(effect::Store{next, drain});
     storing_ = Storing{std::move(next), std::move(request), drain};
 }
 
@@ -416,11 +420,13 @@ void Register::holder_checks(Instant now, Effects& out) {
 }
 
 std::optional<Instant> Register::next_deadline() const {
-    if (record_.holder.node.empty() || holder_gone_told_) return std::nullopt;
+    if (record_.holder.node.empty() || holder_gone_told_ || gone_at() == Instant::max())
+        return std::nullopt;
     return gone_at();
 }
 
 Instant Register::gone_at() const {
+    if (heard_elsewhere() || !elsewhere_.doubt.empty()) return Instant::max();
     return holder_connected() ? nodes_.at(record_.holder.node).heard + settings_.lease
                               : holder_back_until_;
 }
@@ -440,6 +446,10 @@ std::optional<std::string> Register::objection(Instant now, const Waiting& claim
     if (holder.empty() || holder == claim.node || claim.reason == ClaimReason::forced ||
         consents_to(now, claim.node) || now >= gone_at())
         return std::nullopt;
+    if (heard_elsewhere())
+        return holder + " holds epoch " + std::to_string(record_.epoch) + " and gateway " +
+               elsewhere_.heard_by + " hears it";
+    if (!elsewhere_.doubt.empty()) return holder_sentence(now) + "; " + elsewhere_.doubt;
     // Two witnesses: no link here, and its host refuses the claimant. No timer knows more.
     if (!holder_connected() && claim.reason == ClaimReason::peer_refused) return std::nullopt;
     if (!holder_connected())
@@ -481,6 +491,9 @@ bool Register::holder_connected() const {
 }
 
 bool Register::consents_to(Instant now, const std::string& node) const {
+    if (elsewhere_.consent == record_.epoch &&
+        (elsewhere_.successor.empty() || elsewhere_.successor == node))
+        return true;
     return consent_ && now < consent_->until &&
            (consent_->successor.empty() || consent_->successor == node);
 }
@@ -494,7 +507,7 @@ RegisterView Register::view(Instant now) const {
     RegisterView shown;
     shown.epoch = record_.epoch;
     shown.holder = record_.holder.node;
-    shown.holder_alive = holder_connected() && now < gone_at();
+    shown.holder_alive = (holder_connected() && now < gone_at()) || heard_elsewhere();
     shown.holder_heard_ns =
         is_holder(record_.holder.node) ? (now - nodes_.at(record_.holder.node).heard).count() : -1;
     shown.in_sync_seq = record_.in_sync_seq;

@@ -114,20 +114,22 @@ std::string Server::Impl::status() const {
     for (const char* way : {"socks5", "http_connect"})
         if (auto counts = ways_in_.status(way); !counts.empty()) ways[way] = std::move(counts);
     const auto up = std::chrono::duration<double>(base::boot_now() - started_).count();
-    return json::serialize(json::object{{"name", settings.name},
-                                        {"version", UMBRA_VERSION},
-                                        {"uptime_s", up},
-                                        {"pin", identity_->pin()},
-                                        {"listen", door("listen")},
-                                        {"socks5", door("socks5")},
-                                        {"http_connect", door("http_connect")},
-                                        {"parked", context_.parked_now},
-                                        {"pending", reception_->pending()},
-                                        {"clients_now", context_.admission.now()},
-                                        {"proxies", std::move(ways)},
-                                        {"pairs", std::move(pairs)},
-                                        {"listeners", std::move(listeners)},
-                                        {"counters", counters_json(context_.counters)}});
+    return json::serialize(
+        json::object{{"name", settings.name},
+                     {"version", UMBRA_VERSION},
+                     {"uptime_s", up},
+                     {"pin", identity_->pin()},
+                     {"listen", door("listen")},
+                     {"socks5", door("socks5")},
+                     {"http_connect", door("http_connect")},
+                     {"parked", context_.parked_now},
+                     {"pending", reception_->pending()},
+                     {"clients_now", context_.admission.now()},
+                     {"proxies", std::move(ways)},
+                     {"register", shared_ ? shared_->status() : json::object{{"store", "file"}}},
+                     {"pairs", std::move(pairs)},
+                     {"listeners", std::move(listeners)},
+                     {"counters", counters_json(context_.counters)}});
 }
 
 void Server::Impl::admin_invite(const base::HttpRequest& request, const base::Responder& answer) {

@@ -45,6 +45,8 @@ struct Counters {
     std::uint64_t claims_refused = 0;
 };
 
+class SharedRegister;
+
 /// What the parts of the server share. They all live on the thread that runs `io`.
 struct Context {
     explicit Context(Settings given) : settings(std::move(given)) {}
@@ -53,6 +55,8 @@ struct Context {
     boost::asio::io_context io{1};
     /// For what waits for the disk: streams must not.
     boost::asio::thread_pool disk{1};
+    /// Where several gateways keep the registers together; null: they are on the disk here.
+    SharedRegister* shared = nullptr;
     Counters counters;
     /// What all links hold for slow clients.
     const std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();

@@ -108,6 +108,8 @@ void print_pair(const json::object& pair) {
                 text(pair, "active").empty() ? "nobody" : text(pair, "active").c_str(),
                 in_sync.empty() ? "nobody" : in_sync.c_str(), text(pair, "streams").c_str(),
                 text(pair, "parked").c_str());
+    if (const auto why = text(pair, "suspended"); !why.empty())
+        std::printf("  nothing is routed: %s\n", why.c_str());
     if (pair.at("rebuilding").as_bool())
         std::printf("  the register is lost; waits for: %s\n", text(pair, "waiting_for").c_str());
     for (const auto& one : pair.at("nodes").as_array()) {
@@ -128,6 +130,21 @@ std::string way_in(const json::object& counters) {
                        text(counters, "served"), refused);
 }
 
+/// A register that other gateways share; nothing is said of one on the disk.
+void print_register(const json::object& shared) {
+    if (text(shared, "store") != "etcd") return;
+    std::printf("register in etcd, %s below %s: %s\n", text(shared, "endpoints").c_str(),
+                text(shared, "prefix").c_str(),
+                shared.at("reachable").as_bool()
+                    ? "in touch"
+                    : ("out of touch, nothing is granted: " + text(shared, "detail")).c_str());
+    for (const auto& one : shared.at("gateways").as_array()) {
+        const auto& gateway = one.as_object();
+        std::printf("  gateway %s: %s, silent for %s ms\n", text(gateway, "name").c_str(),
+                    text(gateway, "state").c_str(), text(gateway, "silent_ms").c_str());
+    }
+}
+
 int status(const std::string& admin, bool as_json) {
     json::value answer;
     const int code = ask(admin, {"GET", "/v1/status", ""}, answer);
@@ -141,6 +158,7 @@ int status(const std::string& admin, bool as_json) {
                 text(all, "name").c_str(), text(all, "version").c_str(),
                 all.at("uptime_s").as_double(), text(all, "listen").c_str(),
                 text(all, "pin").c_str());
+    print_register(all.at("register").as_object());
     for (const auto& pair : all.at("pairs").as_array()) print_pair(pair.as_object());
     for (const auto& one : all.at("listeners").as_array()) {
         const auto& listener = one.as_object();

@@ -32,6 +32,7 @@ std::string_view name_of(ClaimReason reason) {
 Register::Settings register_settings(const Settings& settings) {
     Register::Settings made;
     made.lease = settings.lease;
+    made.shared = settings.shared.has_value();
     return made;
 }
 
@@ -54,9 +55,16 @@ Pair::Pair(Context& context, std::string name, RegisterFile::Opened opened,
     : context_(context),
       name_(std::move(name)),
       file_(std::make_shared<RegisterFile>(std::move(opened.file))),
-      register_(register_settings(context.settings), std::move(opened.record), opened.lost,
-                std::move(members), boot_now()),
+      kept_serial_(opened.record.serial),
+      register_(register_settings(context.settings), std::move(opened.record),
+                opened.lost && context.shared == nullptr, std::move(members), boot_now()),
       timer_(context.io) {
+    if (context_.shared != nullptr) {
+        const bool expected =
+            opened.lost || register_.record().epoch > 0 || !register_.members().empty();
+        suspended_ = "the shared register was not read yet";
+        context_.shared->add(name_, *this, expected);
+    }
     if (register_.rebuilding())
         base::warn(log_room,
                    "pair {}: the register on disk is missing or damaged; nothing is granted until "
@@ -74,6 +82,9 @@ Pair::Pair(Context& context, std::string name, RegisterFile::Opened opened,
 void Pair::tell(const Fact& fact) {
     apply(register_.step(boot_now(), fact));
     arm_timer();
+    if (context_.shared == nullptr) return;
+    keep_copy();
+    context_.shared->poke();
 }
 
 void Pair::refresh_heard() {
@@ -165,7 +176,7 @@ void Pair::control(const std::shared_ptr<Session>& session, const ControlMessage
 }
 
 void Pair::activate(Session& session, const msg::Activate& ask) {
-    if (!register_.may_activate(session.node, session.boot, ask.epoch)) {
+    if (!may_route() || !register_.may_activate(session.node, session.boot, ask.epoch)) {
         base::info(log_room, "pair {}: {} may not serve epoch {}", name_, session.node, ask.epoch);
         return send(session.node, msg::RefusedEpoch{ask.ask, register_.view(boot_now())});
     }
@@ -234,6 +245,8 @@ void Pair::send(const std::string& node, const ControlMessage& message) {
 }
 
 void Pair::carry_out(const effect::Store& e) {
+    if (context_.shared != nullptr)
+        return context_.shared->store(name_, e, e.record.epoch > register_.record().epoch);
     context_.on_disk([file = file_, record = e.record] { return file->store(record); },
                      [this](Result<Done> stored) {
                          if (!stored) return context_.fail(stored.error());
@@ -328,6 +341,43 @@ void Pair::carry_out(const effect::CutBelow& e) {
 
 void Pair::carry_out(const effect::Alert& e) { base::warn(log_room, "pair {}: {}", name_, e.text); }
 
+// --- a register that other gateways share
+// ---------------------------------------------------------
+
+PairNote Pair::note() {
+    refresh_heard();
+    return register_.note(boot_now());
+}
+
+/// A store that went back to an earlier state is noticed by what is on this disk.
+void Pair::keep_copy() {
+    if (register_.record().serial == kept_serial_) return;
+    kept_serial_ = register_.record().serial;
+    context_.on_disk([file = file_, record = register_.record()] { return file->store(record); },
+                     [this](const Result<Done>& stored) {
+                         if (!stored) context_.fail(stored.error());
+                     });
+}
+
+bool Pair::may_route() const {
+    return context_.shared == nullptr || context_.shared->may_route(name_);
+}
+
+void Pair::suspend(const std::string& why) {
+    suspended_ = why;
+    base::error(log_room, "pair {}: nothing is routed: {}", name_, why);
+    for (const auto& [name, node] : nodes_)
+        for (const auto& session : node.sessions)
+            session->link->reset_streams([](const Stream&) { return false; }, why);
+}
+
+void Pair::resume() {
+    if (!std::exchange(suspended_, "").empty())
+        base::info(log_room, "pair {}: routed again, epoch {}", name_, register_.record().epoch);
+    ++activations_;
+    release_parked();
+}
+
 // --- status -------------------------------------------------------------------------------------
 
 std::size_t Pair::streams() const {
@@ -375,6 +425,7 @@ json::object Pair::status(const Roster& roster) const {
                         {"in_sync", std::move(in_sync)},
                         {"in_sync_seq", view.in_sync_seq},
                         {"rebuilding", register_.rebuilding()},
+                        {"suspended", suspended_},
                         {"waiting_for", std::move(waiting_for)},
                         {"active", active_ ? active_->node : std::string()},
                         {"parked", parked_.size()},

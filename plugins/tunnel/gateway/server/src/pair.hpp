@@ -4,6 +4,7 @@
 #include "context.hpp"
 #include "register_file.hpp"
 #include "roster.hpp"
+#include "shared_register.hpp"
 #include <umbra/base/log.hpp>
 #include <umbra/gateway/link.hpp>
 #include <umbra/gateway/register.hpp>
@@ -37,11 +38,10 @@ struct Session {
 /// the node that activated the current epoch; while there is none, clients are parked.
 ///
 /// Threads: none of its own; everything on the loop of the context.
-class Pair {
+class Pair final : private SharedRegister::User {
 public:
     using AdmitAnswer = std::function<void(bool ok, std::string text)>;
 
-    /// @param file  shared with the disk thread, which alone uses it
     Pair(Context& context, std::string name, RegisterFile::Opened opened,
          std::set<std::string> members);
 
@@ -63,6 +63,9 @@ public:
     void tick();
     void stop();
 
+    /// Whether streams may be routed at all: see `SharedRegister`.
+    [[nodiscard]] bool may_route() const;
+
     [[nodiscard]] boost::json::object status(const Roster& roster) const;
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
@@ -77,7 +80,11 @@ private:
         Epoch epoch = 0;
     };
 
-    void tell(const Fact& fact);
+    void tell(const Fact& fact) override;
+    [[nodiscard]] PairNote note() override;
+    void suspend(const std::string& why) override;
+    void resume() override;
+    void keep_copy();
     void refresh_heard();
     void apply(const std::vector<Effect>& effects);
     void carry_out(const effect::Store& e);
@@ -109,7 +116,9 @@ private:
 
     Context& context_;
     std::string name_;
-    std::shared_ptr<RegisterFile> file_;
+    std::shared_ptr<RegisterFile> file_;  ///< The disk thread alone uses it.
+    std::uint64_t kept_serial_ = 0;       ///< Of a shared register, what `file_` was told to keep.
+    std::string suspended_;               ///< Why nothing is routed, for the status.
     Register register_;
     std::map<std::string, Node> nodes_;
     std::optional<Active> active_;

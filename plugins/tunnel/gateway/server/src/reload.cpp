@@ -25,6 +25,14 @@ constexpr const char* links = "the links of the instances depend on it";
 
 std::string text(std::size_t limit) { return limit == 0 ? "" : std::to_string(limit); }
 
+constexpr const char* shares = "the register is open there, with the other gateways";
+
+/// A value of [gateway.register]; with store = "file" there is none.
+template <auto Member>
+std::string of_register(const Settings& s) {
+    return s.shared ? (*s.shared).*Member : std::string();
+}
+
 const std::array rows = std::to_array<Row>({
     {"gateway.name", [](const Settings& s) { return s.name; }, "the instances were told it"},
     {"gateway.data_dir", [](const Settings& s) { return s.data_dir.string(); },
@@ -32,6 +40,19 @@ const std::array rows = std::to_array<Row>({
     {"gateway.listen", [](const Settings& s) { return to_string(s.listen); }, links},
     {"gateway.lease", [](const Settings& s) { return config::format_duration(s.lease); },
      "the instances were promised it"},
+    {"gateway.register.store",
+     [](const Settings& s) { return std::string(s.shared ? "etcd" : "file"); },
+     "the register is open there"},
+    {"gateway.register.endpoints", of_register<&SharedRegisterSettings::endpoints>, shares},
+    {"gateway.register.prefix", of_register<&SharedRegisterSettings::prefix>, shares},
+    {"gateway.register.user", of_register<&SharedRegisterSettings::user>, shares},
+    {"gateway.register.password_file", of_register<&SharedRegisterSettings::password_file>, shares},
+    {"gateway.register.ca_file", of_register<&SharedRegisterSettings::ca_file>, shares},
+    {"gateway.register.cert_file", of_register<&SharedRegisterSettings::cert_file>, shares},
+    {"gateway.register.key_file", of_register<&SharedRegisterSettings::key_file>, shares},
+    {"gateway.register.hold",
+     [](const Settings& s) { return s.shared ? config::format_duration(s.shared->hold) : ""; },
+     "the other gateways were promised it"},
     {"gateway.park.time", [](const Settings& s) { return config::format_duration(s.park_time); },
      nullptr, [](Settings& s, const Settings& file) { s.park_time = file.park_time; }},
     {"gateway.park.clients", [](const Settings& s) { return std::to_string(s.park_clients); },

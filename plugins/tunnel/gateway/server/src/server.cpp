@@ -96,6 +96,14 @@ Result<Done> Server::Impl::read_state() {
     if (!identity) return identity.error();
     identity_ = std::move(identity).value();
 
+    if (const auto& shared = context_.settings.shared) {
+        constexpr std::size_t id_begin = std::string_view("sha256:").size(), id_length = 32;
+        shared_ = std::make_unique<SharedRegister>(context_, *shared,
+                                                   identity_->pin().substr(id_begin, id_length));
+        context_.shared = shared_.get();
+        if (auto opened = shared_->open(); !opened) return opened.error();
+    }
+
     const auto path = dir / "enrolled.json";
     const auto text = base::read_file(path, roster_bytes_max);
     if (text) {
@@ -226,6 +234,7 @@ void Server::Impl::notice_gap() {
 void Server::Impl::tick() {
     notice_gap();
     for (const auto& [name, pair] : pairs_) pair->tick();
+    if (shared_) shared_->tick();
     ticker_.expires_after(tick_every);
     ticker_.async_wait([this](boost::system::error_code error) {
         if (!error) tick();
@@ -237,6 +246,7 @@ void Server::Impl::stop() {
     for (const auto& [what, door] : doors_) door->close();
     reception_->stop();
     for (const auto& [name, pair] : pairs_) pair->stop();
+    if (shared_) shared_->stop();
     // What was said last is on its way: links send before they close.
     context_.io.stop();
 }

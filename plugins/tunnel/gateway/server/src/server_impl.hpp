@@ -7,6 +7,7 @@
 #include "reload.hpp"
 #include "roster.hpp"
 #include "server.hpp"
+#include "shared_register.hpp"
 #include "ways_in.hpp"
 #include <umbra/base/http_server.hpp>
 #include <umbra/gateway/identity.hpp>
@@ -63,6 +64,7 @@ private:
     Roster roster_;
     std::deque<std::pair<Edit, Edited>> changes_;
     bool changing_ = false;
+    std::unique_ptr<SharedRegister> shared_;
     std::map<std::string, std::unique_ptr<Pair>> pairs_;
     std::unique_ptr<Reception> reception_;
     WaysIn ways_in_;

@@ -74,7 +74,7 @@ Table schema() {
             .max = "\"1h\"",
             .help = "A holder that is silent for this long counts as gone."},
     };
-    gateway.tables = {park, clients};
+    gateway.tables = {park, clients, register_schema()};
     Table admin;
     admin.name = "admin";
     admin.keys = {Key{.name = "listen",
@@ -254,9 +254,13 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
                 "version",
                 "for example \"unix:/run/umbra-gateway/admin.sock\""));
     }
+    auto shared =
+        load_register(gateway.table("register"), *source,
+                      gateway.has("lease") ? gateway.duration("lease") : Duration{}, problems);
     if (!problems.empty()) return load;
 
     Settings settings;
+    settings.shared = std::move(shared);
     settings.file = file;
     settings.name = gateway.text("name");
     settings.data_dir = gateway.path("data_dir");

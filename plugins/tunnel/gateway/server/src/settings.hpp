@@ -1,6 +1,7 @@
 #pragma once
 
 #include "admission.hpp"
+#include "register_settings.hpp"
 #include <umbra/config/problem.hpp>
 #include <umbra/config/schema.hpp>
 #include <umbra/config/values.hpp>
@@ -49,7 +50,8 @@ struct Settings {
     std::size_t park_clients = 0;
     ClientSettings clients;
     Duration lease{};
-    std::string admin;  ///< "unix:/path"
+    std::optional<SharedRegisterSettings> shared;  ///< Absent: the register is on the disk here.
+    std::string admin;                             ///< "unix:/path"
     std::vector<ListenerSettings> listeners;
 };
 

@@ -40,7 +40,7 @@ Refusal refusal_of(StatusCode code) {
 }  // namespace
 
 std::shared_ptr<Link> Pair::route() const {
-    if (!active_) return nullptr;
+    if (!active_ || !may_route()) return nullptr;
     const auto found = nodes_.find(active_->node);
     if (found == nodes_.end() || found->second.boot != active_->boot) return nullptr;
     std::shared_ptr<Link> best;

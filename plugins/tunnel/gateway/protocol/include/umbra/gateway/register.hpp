@@ -43,6 +43,17 @@ inline constexpr Epoch epoch_max = Epoch{1} << 62;
 /// Requests of one node that wait for a store; the next one is refused.
 inline constexpr std::size_t waiting_max = 16;
 
+/// What a gateway tells of a pair to those that share its record.
+struct PairNote {
+    Epoch epoch = 0;            ///< It routes nothing below, and will not.
+    bool hears_holder = false;  ///< The holder of that epoch.
+    bool consent = false;       ///< That holder lets `successor` (empty: anyone in sync) follow.
+    std::string successor;
+    std::map<std::string, Epoch> reports;  ///< Highest epoch each node has reported.
+
+    bool operator==(const PairNote&) const = default;
+};
+
 /// What happened. `ask` is copied into the answer.
 namespace fact {
 /// A link said HELLO: every link, not only the first of a node.
@@ -87,6 +98,33 @@ struct Ticked {};  ///< Time passed; due when `next_deadline()` is reached.
 struct Stalled {
     Duration gap;
 };
+// Of a store that several gateways share.
+/// The record there is another one than ours: another gateway changed it, or a request of ours
+/// whose answer was lost. An older one than ours means that the store lost what it had.
+struct RecordChanged {
+    Record record;
+    bool drain = false;  ///< Its epoch came by consent: open streams may finish.
+};
+/// The store has no record, though the pair is not new.
+struct RecordLost {};
+/// The store under way was not done: another gateway came first, and `RecordChanged` said with
+/// what. It is decided anew.
+struct StoreLost {};
+/// Nothing can be stored; whether the store under way was done is not known.
+struct StoreUnreachable {
+    std::string text;  ///< Why, for whoever is refused.
+};
+struct StoreReachable {};
+/// What the other gateways say; replaces what they said before.
+struct HeardElsewhere {
+    std::string heard_by;                  ///< A gateway that hears the holder; empty: none.
+    std::string doubt;                     ///< Why it is not sure that none hears it; empty: it is.
+    std::optional<Epoch> consent;          ///< The holder consented there, under this epoch.
+    std::string successor;                 ///< Of the consent; empty: anyone in sync.
+    std::map<std::string, Epoch> reports;  ///< Highest epoch each node has reported there.
+    bool operator==(const HeardElsewhere&) const = default;
+};
+
 struct Enrolled {
     std::string node;
 };
@@ -99,15 +137,20 @@ struct Admitted {
     std::uint64_t ask = 0;
 };
 }  // namespace fact
-using Fact = std::variant<fact::Connected, fact::Disconnected, fact::Heard, fact::Claimed,
-                          fact::Consented, fact::InSyncAsked, fact::Stored, fact::Ticked,
-                          fact::Stalled, fact::Enrolled, fact::Removed, fact::Admitted>;
+using Fact =
+    std::variant<fact::Connected, fact::Disconnected, fact::Heard, fact::Claimed, fact::Consented,
+                 fact::InSyncAsked, fact::Stored, fact::Ticked, fact::Stalled, fact::RecordChanged,
+                 fact::RecordLost, fact::StoreLost, fact::StoreUnreachable, fact::StoreReachable,
+                 fact::HeardElsewhere, fact::Enrolled, fact::Removed, fact::Admitted>;
 
 /// What to do, in this order. Views are those of the moment of the step.
 namespace effect {
-/// Make it durable, then report `fact::Stored`. One at a time is under way.
+/// Make it durable, then report `fact::Stored`. One at a time is under way. Where gateways share a
+/// store it takes the place of `Register::record()` or of nothing, and `fact::Stored` waits until
+/// no other gateway routes below its epoch.
 struct Store {
     Record record;
+    bool drain = false;  ///< For the other gateways: as in `CutBelow`.
     bool operator==(const Store&) const = default;
 };
 /// The link of `fact::Connected` is accepted.
@@ -213,6 +256,8 @@ public:
         /// The same after a start of the gateway, where nobody is connected yet.
         Duration restart_grace = std::chrono::seconds{2};
         Duration consent_ttl = std::chrono::seconds{5};
+        /// Several gateways keep the record together. Nothing is stored before `StoreReachable`.
+        bool shared = false;
 
         bool operator==(const Settings&) const = default;
     };
@@ -239,6 +284,8 @@ public:
     /// Members whose report is still missing while `rebuilding()`.
     [[nodiscard]] std::set<std::string> missing_reports() const;
     [[nodiscard]] const std::set<std::string>& members() const noexcept { return members_; }
+    /// For the other gateways. @pre `fact::Heard` was told lately
+    [[nodiscard]] PairNote note(Instant now) const;
 
     bool operator==(const Register&) const = default;
 
@@ -284,6 +331,12 @@ private:
     void on(Instant now, const fact::Heard& f, Effects& out);
     void on(Instant now, const fact::Claimed& f, Effects& out);
     void on(Instant now, const fact::Consented& f, Effects& out);
+    void on(Instant now, const fact::RecordChanged& f, Effects& out);
+    void on(Instant now, const fact::RecordLost& f, Effects& out);
+    void on(Instant now, const fact::StoreLost& f, Effects& out);
+    void on(Instant now, const fact::StoreUnreachable& f, Effects& out);
+    void on(Instant now, const fact::StoreReachable& f, Effects& out);
+    void on(Instant now, const fact::HeardElsewhere& f, Effects& out);
     void on(Instant now, const fact::InSyncAsked& f, Effects& out);
     void on(Instant now, const fact::Stored& f, Effects& out);
     void on(Instant now, const fact::Ticked& f, Effects& out);
@@ -309,6 +362,7 @@ private:
     [[nodiscard]] bool is_holder(const std::string& node) const;
     [[nodiscard]] const Node* connected(const std::string& node) const;
     [[nodiscard]] bool holder_connected() const;
+    [[nodiscard]] bool heard_elsewhere() const { return !elsewhere_.heard_by.empty(); }
     [[nodiscard]] Instant gone_at() const;
     [[nodiscard]] bool consents_to(Instant now, const std::string& node) const;
     [[nodiscard]] std::optional<std::string> objection(Instant now, const Waiting& claim) const;
@@ -323,6 +377,8 @@ private:
     std::deque<Waiting> waiting_;
     std::optional<Consent> consent_;
     Instant holder_back_until_;  ///< While its links are closed: when it counts as gone.
+    fact::HeardElsewhere elsewhere_;
+    std::string unreachable_;  ///< Why nothing can be stored; empty: it can.
     bool rebuilding_ = false;
     bool holder_gone_told_ = false;
 };
