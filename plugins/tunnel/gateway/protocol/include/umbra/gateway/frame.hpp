@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/gateway/window.hpp>
 #include <umbra/gateway/wire.hpp>
 #include <umbra/sdk/result.hpp>
 
@@ -18,7 +19,8 @@
 namespace umbra::gateway {
 
 inline constexpr std::size_t frame_header_bytes = 12;
-inline constexpr std::size_t data_bytes_max = 1u << 20;        ///< Payload accepted in one frame.
+/// Payload accepted in one frame: all of a window. Go's yamux sends that in one piece.
+inline constexpr std::size_t data_bytes_max = window_bytes_max;
 inline constexpr std::size_t data_bytes_max_early = 8u << 10;  ///< The same before admission.
 
 enum class FrameType : std::uint8_t { data = 0, window = 1, ping = 2, goaway = 3 };
