@@ -22,7 +22,7 @@ if(NOT UMBRA_SANITIZE)
                  $<TARGET_FILE:umbra_core> $<TARGET_FILE:umbra_gateway_protocol>)
 endif()
 foreach(plugin IN ITEMS transport-zeromq storage-file storage-sqlite storage-etcd probe-tcp probe-exec
-        tunnel-gateway tunnel-ssh)
+        tunnel-gateway tunnel-ssh tunnel-exec)
   umbra_add_lint(plugin_exports.${plugin} ${CMAKE_COMMAND} -DNM=${CMAKE_NM}
                  -DFILE=$<TARGET_FILE:umbra-${plugin}>
                  -P ${PROJECT_SOURCE_DIR}/sdk/cmake/check_exports.cmake)

@@ -54,7 +54,10 @@ TABLE = {
     "plugins/probe/exec": (
         ["sdk", "plugins/process"], [C, ASIO], False, "the public SDK is enough"),
     "plugins/tunnel/supervised": (
-        ["sdk", "plugins/process"], [], False, "what ssh and exec share; no plugin"),
+        ["sdk", "plugins/process"], [ASIO], False, "what ssh and exec share; no plugin"),
+    "plugins/tunnel/exec": (
+        ["sdk", "plugins/process", "plugins/tunnel/supervised"], [C, ASIO], False,
+        "the public SDK is enough"),
     "plugins/tunnel/ssh": (
         ["sdk", "plugins/process", "plugins/tunnel/supervised"], [C, ASIO], False,
         "the public SDK is enough"),

@@ -52,6 +52,10 @@ void Child::signal(int number) {
     if (!reaped_) ::kill(-pid_, number);
 }
 
+void Child::signal_leader(int number) {
+    if (!reaped_) ::kill(pid_, number);
+}
+
 void Child::stop(int number, Duration patience) {
     if (reaped_) return;
     if (patience <= Duration::zero()) return signal(SIGKILL);

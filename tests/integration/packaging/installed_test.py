@@ -24,6 +24,7 @@ PLUGINS = (
     "probe-exec",
     "tunnel-gateway",
     "tunnel-ssh",
+    "tunnel-exec",
 )
 PROGRAMS = {"runtime": ["usr/bin/umbra"], "gateway": ["usr/bin/umbra-gateway"], "sdk": []}
 FILES = {

@@ -50,6 +50,25 @@ TEST(SshPlan, OtherProtocolsAreRefusedByName) {
     EXPECT_THAT(plan({web, mapping("crm", 8080)}).forwards, SizeIs(1));
 }
 
+TEST(SshPlan, OfSeveralBackendsTheFirstThatIsNotDownIsUsed) {
+    auto crm = mapping("crm", 8080);
+    crm.backends = {{"10.0.0.1", 8000}, {"10.0.0.2", 8002}};
+    EXPECT_EQ(plan({crm}).forwards.front().connect_host, "10.0.0.1");
+    crm.backends[0].down = true;
+    EXPECT_EQ(plan({crm}).forwards.front().connect_host, "10.0.0.2");
+    EXPECT_EQ(plan({crm}).forwards.front().connect_port, 8002);
+    crm.backends[1].down = true;
+    EXPECT_EQ(plan({crm}).forwards.front().connect_host, "10.0.0.1")
+        << "all are: as without probes";
+}
+
+TEST(SshPlan, WhatOnlyAProxyCouldSayIsRefused) {
+    auto crm = mapping("crm", 8080);
+    crm.proxy_v2 = true;
+    EXPECT_THAT(plan({crm}).refusals,
+                ElementsAre("mapping crm is not served: ssh cannot send the PROXY protocol"));
+}
+
 TEST(SshPlan, TwoMappingsOfOnePortNeedAddressesOfTheirOwn) {
     const auto same = plan({mapping("crm", 8080), mapping("erp", 8080)});
     EXPECT_THAT(same.forwards, SizeIs(1));

@@ -28,6 +28,14 @@ std::optional<HostPort> parse(std::string_view text) {
     return HostPort{std::string{host}, number};
 }
 
+/// ssh leads to one address: the first whose probe does not say that it is down.
+Backend backend_of(const Mapping& mapping) {
+    const auto up = std::find_if(mapping.backends.begin(), mapping.backends.end(),
+                                 [](const auto& backend) { return !backend.down; });
+    if (up != mapping.backends.end()) return *up;
+    return {mapping.internal_host, mapping.internal_port};
+}
+
 class Planner {
 public:
     explicit Planner(const std::string& bind) : bind_(bind) {}
@@ -37,16 +45,19 @@ public:
         const auto owner = "mapping " + mapping.name;
         if (mapping.protocol != "tcp")
             return refuse(owner + " is not served: ssh carries tcp, not " + mapping.protocol);
+        if (mapping.proxy_v2)
+            return refuse(owner + " is not served: ssh cannot send the PROXY protocol");
+        const auto to = backend_of(mapping);
         const int last = std::max(mapping.virtual_port, mapping.virtual_port_last);
         const int count = last - mapping.virtual_port + 1;
-        if (mapping.internal_port + count - 1 > 65535)
+        if (to.port + count - 1 > 65535)
             return refuse(owner + " is not served: its range leads past the last port");
         std::vector<Forward> list;
         for (int i = 0; i < count && i <= static_cast<int>(forwards_max); ++i)
-            list.push_back(
-                {Forward::Kind::remote, bind_ == "virtual" ? mapping.virtual_host : bind_,
-                 static_cast<std::uint16_t>(mapping.virtual_port + i), mapping.internal_host,
-                 static_cast<std::uint16_t>(mapping.internal_port + i), owner});
+            list.push_back({Forward::Kind::remote,
+                            bind_ == "virtual" ? mapping.virtual_host : bind_,
+                            static_cast<std::uint16_t>(mapping.virtual_port + i), to.host,
+                            static_cast<std::uint16_t>(to.port + i), owner});
         add_all(std::move(list));
     }
 

@@ -61,7 +61,8 @@ Tunnel::Tunnel(boost::asio::io_context& io, Context context, SshOptions options)
       dial_backoff_(dial_first, options_.reconnect_max),
       forward_backoff_(forward_first, forward_most),
       dial_timer_(io),
-      forward_timer_(io) {
+      forward_timer_(io),
+      activations_(io, [this] { return "not every forward is answered yet; " + detail(); }) {
     if (auto checked = check(options_); !checked) throw Failure{checked.error()};
     const std::string path{context_.state_dir()};
     state_dir_ = process::Descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -108,7 +109,7 @@ void Tunnel::activate(std::uint64_t epoch, Reply<Done> reply) {
         return reply.fail(Errc::unavailable, "no session with the server: " + detail());
     const bool goes_on = std::exchange(epoch_, epoch) != 0;
     if (serving_) return reply.ok();
-    activations_.push_back(std::move(reply));
+    activations_.add(std::move(reply));
     // Whoever tries already answers this one too.
     if (!goes_on && !forward_paused_) try_forwards();
 }
@@ -119,8 +120,7 @@ void Tunnel::drain(Duration grace, Reply<Done> reply) {
     epoch_ = 0;
     serving_ = forward_paused_ = false;
     forward_timer_.cancel();
-    for (auto& waiting : std::exchange(activations_, {}))
-        waiting.fail(Errc::conflict, "the tunnel is drained");
+    activations_.fail(Errc::conflict, "the tunnel is drained");
     if (grace <= Duration::zero())
         for (const auto& session : leaving_) session->leave(grace);
     if (had_forwards && session_) {
@@ -139,8 +139,7 @@ void Tunnel::stop(std::function<void()> done) {
     states_.close();
     dial_timer_.cancel();
     forward_timer_.cancel();
-    for (auto& waiting : std::exchange(activations_, {}))
-        waiting.fail(Errc::closed, "the tunnel is stopping");
+    activations_.fail(Errc::closed, "the tunnel is stopping");
     for (const auto& session : leaving_) session->leave(Duration::zero());
     if (session_) leave(std::exchange(session_, nullptr), Duration::zero());
     finish_if_over();
@@ -184,8 +183,7 @@ void Tunnel::on_end(const Reason& reason) {
     forward_timer_.cancel();
     // The host activates again once there is a session; it knows whether it still may.
     epoch_ = 0;
-    for (auto& waiting : std::exchange(activations_, {}))
-        waiting.fail(Errc::unavailable, "the session ended: " + reason.text);
+    activations_.fail(Errc::unavailable, "the session ended: " + reason.text);
     dial_later(reason);
     report();
 }
@@ -226,8 +224,7 @@ void Tunnel::on_settled() {
     if (epoch_ == 0) return;
     const bool none = !plan_.forwards.empty() && session_->open_forwards() == 0;
     serving_ = !none;
-    if (serving_)
-        for (auto& waiting : std::exchange(activations_, {})) waiting.ok();
+    if (serving_) activations_.ok();
     if (session_->failed().empty()) {
         forward_backoff_.reset();
     } else {
@@ -240,7 +237,7 @@ void Tunnel::on_settled() {
 /// Stands by again: the host asks anew as long as it means to serve.
 void Tunnel::fail_activation(const std::string& why) {
     epoch_ = 0;
-    for (auto& waiting : std::exchange(activations_, {})) waiting.fail(Errc::unavailable, why);
+    activations_.fail(Errc::unavailable, why);
 }
 
 // --- sessions that end ---------------------------------------------------------------------------

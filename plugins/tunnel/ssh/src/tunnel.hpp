@@ -5,6 +5,7 @@
 #include "session.hpp"
 #include <umbra/process/backoff.hpp>
 #include <umbra/sdk/tunnel.hpp>
+#include <umbra/supervised/activations.hpp>
 #include <umbra/supervised/state_queue.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -81,7 +82,7 @@ private:
 
     std::uint64_t epoch_ = 0;  ///< Asked to serve under it; 0: not.
     bool serving_ = false;     ///< At least one forward is open, or there is none to open.
-    std::vector<Reply<Done>> activations_;
+    supervised::Activations activations_;
 
     std::vector<SessionPointer> leaving_;
     std::vector<Reply<Done>> drains_;

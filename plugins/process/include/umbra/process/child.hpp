@@ -47,6 +47,8 @@ public:
     [[nodiscard]] pid_t pid() const { return pid_; }
     /// To the whole group. Nothing when it has ended.
     void signal(int number);
+    /// To the process alone.
+    void signal_leader(int number);
     /// `number` to the group, and SIGKILL when the leader still runs after `patience` (0: at once).
     void stop(int number, Duration patience);
     /// The handlers are not called any more.
