@@ -23,11 +23,10 @@ import tunnel_idle
 import tunnel_peers
 import tunnel_rows
 from harness import Failure
-from tunnel_places import LINE_MBIT, ROUND_TRIP_MS, Backends, FarPlace, FreshPlace, Place
+from tunnel_places import DIRECT, LINE_MBIT, PEERS, ROUND_TRIP_MS, UMBRA, Backends, FarPlace, FreshPlace, Place, leave_out
 from tunnel_table import Table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-OTHERS = [name for name in tunnel_peers.PEERS if name not in ("direct", "umbra")]
 
 
 class Row:
@@ -50,7 +49,7 @@ class Row:
         self.place, self.who, self.rounds, self.bar = place, who, rounds, bar
 
     def names(self, options):
-        first = {"all": ["direct", "umbra"], "tunnels": ["umbra"], "umbra": ["umbra"]}[self.who]
+        first = [DIRECT, UMBRA] if self.who == "all" else [UMBRA]
         return first + ([] if self.who == "umbra" else options.peers)
 
 
@@ -87,8 +86,8 @@ def parse():
     parser.add_argument("--build", default=ROOT / "build" / "release", type=os.path.abspath,
                         help="build directory with bin/ and plugins.d/ (build/release)")  # fmt: skip
     parser.add_argument("--only", default=",".join(ROWS), help=f"any of {', '.join(ROWS)}")
-    parser.add_argument("--peers", default=",".join(OTHERS),
-                        help=f"beside Umbra and no tunnel: any of {', '.join(OTHERS)}")  # fmt: skip
+    parser.add_argument("--peers", default=",".join(PEERS),
+                        help=f"beside Umbra and no tunnel: any of {', '.join(PEERS)}")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="of one measurement")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 1 second")
@@ -96,7 +95,7 @@ def parse():
     if options.quick:
         options.rounds, options.seconds = 3, 1
     options.names, options.peers = options.only.split(","), list(filter(None, options.peers.split(",")))
-    for what, given, known in (("row", options.names, ROWS), ("peer", options.peers, OTHERS)):
+    for what, given, known in (("row", options.names, ROWS), ("peer", options.peers, PEERS)):
         if unknown := [name for name in given if name not in known]:
             parser.error(f"there is no {what} {unknown[0]}; there are {', '.join(known)}")
     if options.rounds < 1 or options.seconds < 1:
@@ -105,14 +104,6 @@ def parse():
         if not os.access(os.path.join(options.build, "bin", name), os.X_OK):
             parser.error(f"{options.build} has no {name}; cmake --preset release && cmake --build --preset release")
     return options
-
-
-def look_for_peers(options):
-    """Leaves out, and names, those whose programs are not there."""
-    for name in list(options.peers):
-        if missing := tunnel_peers.PEERS[name].missing():
-            print(f"{name} takes no part: {', '.join(missing)} not found")
-            options.peers.remove(name)
 
 
 def measure(name, options, place):
@@ -139,7 +130,8 @@ def measure_all(options, directory):
     """Whether all rows could be measured."""
     backends = Backends(options, directory)
     try:
-        done = [
+        done = [leave_out(options, directory, backends.services)]
+        done += [
             measure(name, options, ROWS[name].place(options, directory, backends.services))
             for name in options.names
             if ROWS[name]
@@ -156,7 +148,6 @@ def main():
         control = file.read().strip()
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, congestion control {control}; "
           f"{options.rounds} rounds of {options.seconds} s; {tunnel_peers.SUITE}, ssh {tunnel_peers.SSH_CIPHER}", flush=True)  # fmt: skip
-    look_for_peers(options)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="umbra-bench-"))
     try:
         tunnel_peers.make_certificate(directory)

@@ -25,7 +25,7 @@ def straight(port):
 def make_certificate(directory):
     """A self-signed one with its key, in one file each."""
     line = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-subj", "/CN=localhost", "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"]  # fmt: skip
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"]  # fmt: skip
     subprocess.run(line, cwd=directory, check=True, capture_output=True)
     both = directory / "both.pem"
     both.write_text((directory / "cert.pem").read_text() + (directory / "key.pem").read_text())
@@ -250,9 +250,6 @@ class Ssh(Peer):
         super().stop()
         if getattr(self, "made", False):
             os.rmdir(self.SEPARATION)
-
-
-PEERS = {peer.name: peer for peer in (Peer, Umbra, Nginx, Haproxy, Stunnel, Ssh)}
 
 
 def suite_of(port):

@@ -5,8 +5,14 @@ import contextlib
 import tunnel_peers
 from children import HOST, Children
 from harness import Failure
+from tunnel_reverse import Chisel, Frp, Rathole
 from tunnel_rows import program
 
+DIRECT, UMBRA = "direct", "umbra"
+KINDS = (tunnel_peers.Peer, tunnel_peers.Umbra, tunnel_peers.Nginx, tunnel_peers.Haproxy, tunnel_peers.Stunnel,
+         tunnel_peers.Ssh, Frp, Chisel, Rathole)  # fmt: skip
+CONTENDERS = {kind.name: kind for kind in KINDS}
+PEERS = [name for name in CONTENDERS if name not in (DIRECT, UMBRA)]
 ECHOES = 3  # A port of the backend takes at most 28,000 connections from one address.
 ROUND_TRIP_MS, LINE_MBIT = 50, 1000
 
@@ -36,8 +42,8 @@ class Backends:
 
 @contextlib.contextmanager
 def contender(name, options, directory, services, line=tunnel_peers.straight, **more):
-    """One of them, running while the block does."""
-    peer = tunnel_peers.PEERS[name](directory, options.build, services, line, **more)
+    """One of them, running while the block does. What is not encrypted as it should be is a failure."""
+    peer = CONTENDERS[name](directory, options.build, services, line, **more)
     try:
         peer.start()
         for port in peer.encrypts:
@@ -63,6 +69,23 @@ def long_line(options, directory):
         yield line
     finally:
         children.stop()
+
+
+def leave_out(options, directory, services):
+    """Starts each peer once, and names and leaves out who can take no part. Whether nobody failed."""
+    fine = True
+    for name in list(options.peers):
+        if missing := CONTENDERS[name].missing():
+            reason = f"{', '.join(missing)} not found"
+        else:
+            try:
+                with contender(name, options, directory, services):
+                    continue
+            except Failure as failure:
+                reason, fine = str(failure), False
+        print(f"{name} takes no part: {reason}", flush=True)
+        options.peers.remove(name)
+    return fine
 
 
 class Place:
@@ -93,12 +116,6 @@ class FarPlace(Place):
 class FreshPlace(Place):
     """One contender at a time, which has done nothing yet: for rows about memory."""
 
-    LINKS = 8  # As many as an instance may have: a link carries a limited number of streams.
-
     @contextlib.contextmanager
     def opened(self, names):
-        def fresh(name):
-            more = {"links": self.LINKS} if name == "umbra" else {}
-            return contender(name, self.options, self.directory, self.services, **more)
-
-        yield fresh
+        yield lambda name: contender(name, self.options, self.directory, self.services)
