@@ -9,6 +9,17 @@ add_executable(storage_crash_writer
     ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/storage_crash_writer.cpp)
 target_link_libraries(storage_crash_writer PRIVATE umbra_plugin_driver umbra_build_options)
 
+# Stands in front of the C library in programs whose files are to fail at some call.
+add_library(umbra_failpoint MODULE ${CMAKE_CURRENT_LIST_DIR}/integration/failpoint/calls.cpp)
+target_include_directories(umbra_failpoint PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+target_link_libraries(umbra_failpoint PRIVATE ${CMAKE_DL_LIBS})
+target_compile_options(umbra_failpoint PRIVATE -U_FORTIFY_SOURCE)
+
+add_executable(storage_script_runner
+    ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/storage_script_runner.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/integration/plugin/storage_script.cpp)
+target_link_libraries(storage_script_runner PRIVATE umbra_plugin_driver umbra_build_options)
+
 # storage_bench PLUGIN: appends per second beside those of a bare file.
 add_executable(storage_bench ${CMAKE_CURRENT_LIST_DIR}/bench/storage_bench.cpp)
 target_link_libraries(storage_bench PRIVATE umbra_plugin_driver umbra_build_options)
@@ -23,6 +34,18 @@ function(umbra_add_storage_conformance test plugin)
   target_compile_definitions(${test} PRIVATE
       UMBRA_TEST_PLUGIN="$<TARGET_FILE:${plugin}>"
       UMBRA_TEST_CRASH_WRITER="$<TARGET_FILE:storage_crash_writer>")
+endfunction()
+
+# umbra_add_failpoints(<test>): it may start programs that end in the middle of something.
+function(umbra_add_failpoints test)
+  target_sources(${test} PRIVATE
+      ${PROJECT_SOURCE_DIR}/tests/integration/failpoint/failpoint.cpp
+      ${PROJECT_SOURCE_DIR}/tests/integration/failpoint/trace.cpp
+      ${PROJECT_SOURCE_DIR}/tests/integration/plugin/storage_script.cpp)
+  add_dependencies(${test} umbra_failpoint storage_script_runner)
+  target_compile_definitions(${test} PRIVATE
+      UMBRA_TEST_FAILPOINT="$<TARGET_FILE:umbra_failpoint>"
+      UMBRA_TEST_SCRIPT_RUNNER="$<TARGET_FILE:storage_script_runner>")
 endfunction()
 
 # edit_load SOCKET EDITORS SECONDS: editors at a running instance, for tests/bench/edits.py.

@@ -7,7 +7,9 @@ if(UMBRA_ETCD AND UMBRA_ETCDCTL)
   umbra_add_storage_conformance(storage_etcd_integration_test umbra-storage-etcd
       integration/storage_etcd/under_test.cpp integration/storage_etcd/etcd_server.cpp
       integration/storage_etcd/cutting_proxy.cpp
-      integration/storage_etcd/etcd_test.cpp integration/storage_etcd/access_test.cpp)
+      integration/storage_etcd/etcd_test.cpp integration/storage_etcd/access_test.cpp
+      integration/storage_etcd/points_test.cpp)
+  umbra_add_failpoints(storage_etcd_integration_test)
   target_compile_definitions(storage_etcd_integration_test PRIVATE
       UMBRA_TEST_ETCD="${UMBRA_ETCD}" UMBRA_TEST_ETCDCTL="${UMBRA_ETCDCTL}")
 else()

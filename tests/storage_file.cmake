@@ -10,7 +10,9 @@ if(TARGET umbra-storage-file)
   umbra_add_storage_conformance(storage_file_integration_test umbra-storage-file
       integration/plugin/storage_faults.cpp
       integration/storage_file/under_test.cpp
+      integration/plugin/storage_points_test.cpp
       integration/storage_file/faults_test.cpp)
+  umbra_add_failpoints(storage_file_integration_test)
   # Its fsync() and fdatasync() stand in front of those of the C library.
   set_target_properties(storage_file_integration_test PROPERTIES ENABLE_EXPORTS ON)
 endif()

@@ -10,8 +10,10 @@ include(${CMAKE_CURRENT_LIST_DIR}/plugin_driver.cmake)
 umbra_add_storage_conformance(storage_sqlite_integration_test umbra-storage-sqlite
     integration/plugin/storage_faults.cpp
       integration/storage_sqlite/under_test.cpp
+      integration/plugin/storage_points_test.cpp
       integration/storage_sqlite/faults_test.cpp
     integration/storage_sqlite/schema_test.cpp)
+umbra_add_failpoints(storage_sqlite_integration_test)
 target_link_libraries(storage_sqlite_integration_test PRIVATE SQLite::SQLite3)
 # Its fsync() and fdatasync() stand in front of those of the C library.
 set_target_properties(storage_sqlite_integration_test PROPERTIES ENABLE_EXPORTS ON)

@@ -131,10 +131,16 @@ private:
     bool stopped_ = false;
 };
 
+/// In memory where there is a place for that, for tests of hundreds of runs: what a kill leaves
+/// behind does not depend on the disk.
+std::string fast_place();
+
 /// A directory under the system's place for temporary files, gone with the object.
 class TemporaryDirectory {
 public:
     TemporaryDirectory();
+    /// Below another place.
+    explicit TemporaryDirectory(const std::string& place);
     ~TemporaryDirectory();
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;

@@ -15,6 +15,8 @@ struct StorageUnderTest {
     std::string crash_writer;     ///< Path of the program storage_crash_writer.
     int crash_rounds = 40;        ///< How often the writer is killed.
     bool locks_directory = true;  ///< A second opener of the same state directory is refused.
+    /// For the script of storage_points_test.cpp, so that it meets all that the storage does.
+    OptionValues script_options = {};
 };
 
 StorageUnderTest storage_under_test();

@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <array>
 #include <poll.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace umbra::plugin_test {
 
@@ -66,6 +68,22 @@ void CuttingProxy::serve() {
     }
 }
 
+void CuttingProxy::hang_up(int at, Hang how, std::function<void()> act) {
+    const std::lock_guard lock{mutex_};
+    hang_at_ = at;
+    hang_ = how;
+    act_ = std::move(act);
+    requests_ = 0;
+}
+
+bool CuttingProxy::hangs_up(Hang how) {
+    const std::lock_guard lock{mutex_};
+    if (hang_at_ == 0 || requests_ != hang_at_ || how != hang_) return false;
+    hang_at_ = 0;
+    if (act_) act_();
+    return true;
+}
+
 void CuttingProxy::carry(int client, int server) {
     std::array<char, 65536> part{};
     while (!ending_) {
@@ -75,6 +93,13 @@ void CuttingProxy::carry(int client, int server) {
         const int from = answer ? server : client;
         const auto got = ::recv(from, part.data(), part.size(), 0);
         if (got <= 0) return;
+        // A request begins with its own piece: the storage waits for each answer.
+        if (!answer &&
+            std::string_view{part.data(), static_cast<std::size_t>(got)}.starts_with("POST ")) {
+            ++requests_;
+            if (hangs_up(Hang::before_request)) return;
+        }
+        if (answer && hangs_up(Hang::before_answer)) return;
         if (answer && losing_ > 0) {
             // etcd has answered, so it has done what it was asked for.
             --losing_;

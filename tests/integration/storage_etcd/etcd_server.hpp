@@ -37,7 +37,7 @@ private:
     void make_certificates() const;
     [[nodiscard]] bool answers();
 
-    TemporaryDirectory files_;
+    TemporaryDirectory files_{fast_place()};
     std::vector<std::string> arguments_;
     bool tls_;
     std::string port_;
