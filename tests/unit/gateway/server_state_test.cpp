@@ -69,6 +69,29 @@ TEST_F(RegisterFileTest, DamageOfEitherSlotIsNoticed) {
     EXPECT_EQ(open().record, record(2));
 }
 
+TEST_F(RegisterFileTest, AnEmptySlotBesideARecordIsLostWhicheverItIs) {
+    for (const std::uint64_t stores : {1u, 2u, 3u}) {
+        std::filesystem::remove(path);
+        auto opened = open(false);
+        for (std::uint64_t serial = 1; serial <= stores; ++serial)
+            ASSERT_TRUE(opened.file.store(record(serial)).ok());
+        std::filesystem::resize_file(path, RegisterFile::slot_bytes);
+        EXPECT_TRUE(open().lost) << stores << ": the second slot may have had the newer one";
+        // What was reported by the nodes is stored, and counts from then on.
+        auto rebuilt = open();
+        ASSERT_TRUE(rebuilt.file.store(record(stores + 1)).ok());
+        EXPECT_FALSE(open().lost);
+        EXPECT_EQ(open().record, record(stores + 1));
+    }
+}
+
+TEST_F(RegisterFileTest, ANewFileThatIsHalfMadeIsMadeAgain) {
+    (void)open(false);
+    std::filesystem::resize_file(path, RegisterFile::slot_bytes);
+    EXPECT_FALSE(open(false).lost);
+    EXPECT_FALSE(open(true).lost);
+}
+
 TEST_F(RegisterFileTest, AnImpossibleLengthIsDamageAndNotACrash) {
     auto opened = open(false);
     ASSERT_TRUE(opened.file.store(record(2)).ok());

@@ -1,5 +1,6 @@
 #include <umbra/gateway/register.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -100,7 +101,8 @@ Result<Record> decode_record(ByteView bytes) {
     record.in_sync_seq = in.u64();
     const bool counts = record.incarnations.size() == nodes && record.in_sync.size() == members &&
                         nodes <= members_max && members <= members_max;
-    if (!in.done() || !counts || record.epoch > epoch_max)
+    if (!in.done() || !counts || record.epoch > epoch_max ||
+        !std::ranges::equal(encode(record), bytes))
         return damaged("its contents make no sense");
     return record;
 }

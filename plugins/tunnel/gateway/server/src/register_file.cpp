@@ -63,11 +63,14 @@ RegisterFile::RegisterFile(int descriptor, std::filesystem::path path)
     : descriptor_(descriptor), path_(std::move(path)) {}
 
 RegisterFile::RegisterFile(RegisterFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)),
+      fill_both_(other.fill_both_) {}
 
 RegisterFile& RegisterFile::operator=(RegisterFile&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     std::swap(path_, other.path_);
+    std::swap(fill_both_, other.fill_both_);
     return *this;
 }
 
@@ -79,11 +82,11 @@ Result<RegisterFile::Opened> RegisterFile::open(const std::filesystem::path& pat
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0) return failed(path, "open", Errc::unavailable);
     Opened opened{RegisterFile(descriptor, path), {}, false};
-    bool any = false;
+    bool all = true;
     for (const std::size_t offset : {std::size_t{0}, slot_bytes}) {
         auto slot = read_slot(descriptor, path, offset);
         if (!slot) return slot.error();
-        any |= !slot->empty;
+        all &= !slot->empty;
         if (slot->empty) continue;
         if (!slot->record) {
             opened.lost = true;
@@ -91,11 +94,14 @@ Result<RegisterFile::Opened> RegisterFile::open(const std::filesystem::path& pat
             opened.record = *std::move(slot->record);
         }
     }
-    if (!any) {
-        opened.lost = expected;
-        // An empty file stays empty while the record counts as lost, so that it still does after
-        // the next start.
-        if (!expected) {
+    // The first store fills both slots. One that is empty now may have held the newer record, and
+    // an older epoch must not be granted again. (A new file may be half made.)
+    if (!all && (expected || opened.record.serial > 0)) opened.lost = true;
+    opened.file.fill_both_ = !all || opened.lost;
+    if (!all) {
+        // What is lost stays as it is until the next store, so that it still is after another
+        // start.
+        if (!opened.lost) {
             if (auto stored = opened.file.store(opened.record); !stored) return stored.error();
         }
         if (auto synced = base::sync_directory(path.parent_path()); !synced) return synced.error();
@@ -104,12 +110,23 @@ Result<RegisterFile::Opened> RegisterFile::open(const std::filesystem::path& pat
 }
 
 Result<Done> RegisterFile::store(const Record& record) {
+    const std::size_t own = record.serial % 2 == 0 ? 0 : slot_bytes;
+    if (auto written = write_slot(record, own); !written) return written;
+    if (fill_both_) {
+        if (auto written = write_slot(record, slot_bytes - own); !written) return written;
+    }
+    // Never repeated: after a failure the kernel may call lost pages clean.
+    if (::fdatasync(descriptor_) != 0) return failed(path_, "sync");
+    fill_both_ = false;
+    return Done{};
+}
+
+Result<Done> RegisterFile::write_slot(const Record& record, std::size_t offset) const {
     const Bytes encoded = encode(record);
     Writer out;
     out.u32(static_cast<std::uint32_t>(encoded.size()));
     out.raw(encoded);
     const Bytes bytes = std::move(out).take();
-    const std::size_t offset = record.serial % 2 == 0 ? 0 : slot_bytes;
     std::size_t done = 0;
     while (done < bytes.size()) {
         const ssize_t put = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done,
@@ -118,8 +135,6 @@ Result<Done> RegisterFile::store(const Record& record) {
         if (put < 0) return failed(path_, "write");
         done += static_cast<std::size_t>(put);
     }
-    // Never repeated: after a failure the kernel may call lost pages clean.
-    if (::fdatasync(descriptor_) != 0) return failed(path_, "sync");
     return Done{};
 }
 

@@ -12,8 +12,9 @@ namespace umbra::gateway {
 ///
 ///     slot at 0 and at slot_bytes: u32 length | record, as `encode(Record)` writes it
 ///
-/// A slot that holds something else than a record was torn by a loss of power or damaged later, and
-/// nobody can tell which: then `lost` is set, and the nodes are asked for the epochs they know.
+/// The first store fills both. A slot that holds something else than a record, or nothing, was torn
+/// by a loss of power or damaged later, and nobody can tell which: then `lost` is set, and the
+/// nodes are asked for the epochs they know.
 ///
 /// Threads: one at a time.
 class RegisterFile {
@@ -35,8 +36,11 @@ public:
 private:
     RegisterFile(int descriptor, std::filesystem::path path);
 
+    Result<Done> write_slot(const Record& record, std::size_t offset) const;
+
     int descriptor_ = -1;
     std::filesystem::path path_;
+    bool fill_both_ = false;  ///< The next store does.
 };
 
 struct RegisterFile::Opened {
