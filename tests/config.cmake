@@ -18,7 +18,7 @@ target_compile_definitions(config_test PRIVATE UMBRA_EXAMPLES="${PROJECT_SOURCE_
 # The examples against the plugins of this tree.
 set(umbra_config_parts
     umbra-transport-zeromq umbra-storage-file umbra-storage-sqlite umbra-storage-etcd
-    umbra-probe-tcp umbra-probe-exec umbra-tunnel-gateway umbra-tunnel-ssh umbra-tunnel-exec umbra-gateway)
+    umbra-probe-tcp umbra-probe-http umbra-probe-exec umbra-tunnel-gateway umbra-tunnel-ssh umbra-tunnel-exec umbra-gateway)
 umbra_add_test(config_plugins_test LABEL integration
     SOURCES integration/config/real_plugins_test.cpp
     LIBRARIES umbra::config umbra::host)

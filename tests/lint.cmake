@@ -21,7 +21,7 @@ if(NOT UMBRA_SANITIZE)
                  ${CMAKE_CURRENT_LIST_DIR}/lint/pure_symbols.py ${CMAKE_NM}
                  $<TARGET_FILE:umbra_core> $<TARGET_FILE:umbra_gateway_protocol>)
 endif()
-foreach(plugin IN ITEMS transport-zeromq storage-file storage-sqlite storage-etcd probe-tcp probe-exec
+foreach(plugin IN ITEMS transport-zeromq storage-file storage-sqlite storage-etcd probe-tcp probe-http probe-exec
         tunnel-gateway tunnel-ssh tunnel-exec)
   umbra_add_lint(plugin_exports.${plugin} ${CMAKE_COMMAND} -DNM=${CMAKE_NM}
                  -DFILE=$<TARGET_FILE:umbra-${plugin}>

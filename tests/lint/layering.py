@@ -51,6 +51,9 @@ TABLE = {
     "plugins/probe/tcp": (["sdk"], [C], False, "the public SDK is enough"),
     "plugins/process": (
         ["sdk"], [C, ASIO], False, "what the plugins that run programs share; no plugin"),
+    "plugins/probe/http": (
+        ["sdk", "plugins/process"], [C, ASIO, BEAST, SSL], False,
+        "the public SDK is enough; of process the thread"),
     "plugins/probe/exec": (
         ["sdk", "plugins/process"], [C, ASIO], False, "the public SDK is enough"),
     "plugins/tunnel/supervised": (

@@ -19,9 +19,10 @@ import serving
 import storages
 import strangers
 import takeovers
+import unfenced
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, mappings, takeovers, restarts, edits, storages, backups, operation, reload, strangers)
+MODULES = (serving, mappings, takeovers, restarts, edits, storages, backups, operation, reload, strangers, unfenced)
 
 
 def main():

@@ -200,6 +200,7 @@ void Tunnels::take(const std::string& name, Tunnel& tunnel, const TunnelEvent& e
                    event.detail.empty() ? "" : ": ", event.detail);
     }
     const bool changed = event.state != tunnel.state;
+    if (changed && event.state == TunnelState::active) tunnel.epoch = tunnel.asked;
     tunnel.state = event.state;
     tunnel.links = event.links;
     tunnel.streams = event.streams;
@@ -240,16 +241,19 @@ void Tunnels::carry_out(const core::effect::Claim& effect) {
 }
 
 void Tunnels::carry_out(const core::effect::Activate& effect) {
-    auto* handle = find(effect.tunnel);
-    if (handle == nullptr) return;
-    handle->activate(
+    const auto tunnel = tunnels_.find(effect.tunnel);
+    if (tunnel == tunnels_.end()) return;
+    tunnel->second.asked = effect.epoch;
+    tunnel->second.handle->activate(
         effect.epoch, host::Deadline::after(answer_limit),
         [this, name = effect.tunnel, epoch = effect.epoch](const Result<Done>& result) {
             const auto found = tunnels_.find(name);
             if (found == tunnels_.end()) return;
             if (result.ok()) {
                 found->second.epoch = epoch;
-            } else {
+                found->second.refusal.clear();
+            } else if (std::exchange(found->second.refusal, result.error().message) !=
+                       result.error().message) {
                 base::warn("tunnel", "{}", result.error().message);
             }
         });
@@ -259,7 +263,8 @@ void Tunnels::carry_out(const core::effect::Drain& effect) {
     auto open = std::make_shared<std::size_t>(tunnels_.size());
     if (tunnels_.empty()) report_(core::fact::Drained{});
     for (auto& [name, tunnel] : tunnels_) {
-        tunnel.epoch = 0;
+        tunnel.epoch = tunnel.asked = 0;
+        tunnel.refusal.clear();
         tunnel.handle->drain(effect.grace, host::Deadline::after(effect.grace + drain_margin),
                              [this, open](const Result<Done>& result) {
                                  if (!result.ok())

@@ -59,6 +59,8 @@ private:
         std::uint64_t generation = 0;  ///< Events of an earlier handle of this name are dropped.
         TunnelState state = TunnelState::down;
         core::Epoch epoch = 0;
+        core::Epoch asked = 0;  ///< To serve under it; a slow provider answers too late.
+        std::string refusal;    ///< Of the last activation; told once, however often it is tried.
         std::uint32_t links = 0, streams = 0;
         std::uint64_t denied = 0;
         std::string detail;

@@ -21,6 +21,7 @@ PLUGINS = (
     "storage-sqlite",
     "storage-etcd",
     "probe-tcp",
+    "probe-http",
     "probe-exec",
     "tunnel-gateway",
     "tunnel-ssh",

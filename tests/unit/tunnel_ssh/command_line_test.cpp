@@ -81,7 +81,7 @@ TEST(SshCommandLine, ExtraOptionsThatCouldUndoSomethingAreRefused) {
         o.extra = {entry};
         EXPECT_NE(why(o), "") << entry;
     }
-    o.extra = {"ciphers=aes128-gcm@openssh.com"};
+    o.extra = {"ciphers=aes128-ctr"};
     EXPECT_EQ(why(o), "") << "keywords have no case";
 }
 

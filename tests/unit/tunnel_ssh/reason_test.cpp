@@ -31,7 +31,7 @@ TEST(SshReason, AnUnknownHostKeyToo) {
 }
 
 TEST(SshReason, WhatSomebodyHasToMendIsRefusedInItsOwnWords) {
-    for (const char* line : {"tunnel@ssh.cloud: Permission denied (publickey).",
+    for (const char* line : {"tunnel@localhost.invalid: Permission denied (publickey).",
                              "Load key \"/etc/umbra/id\": invalid format",
                              "@ WARNING: UNPROTECTED PRIVATE KEY FILE! @",
                              "Warning: Identity file /x not accessible: No such file or directory.",

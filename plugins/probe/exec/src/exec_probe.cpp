@@ -83,10 +83,10 @@ void ExecProbe::stop(Reply<Done> reply) {
     loop_.post([this, reply = std::move(reply)]() mutable {
         stopped_ = std::move(reply);
         stopping_ = true;
-        for (auto& run : runs_) {
-            if (run.reply) run.reply.fail(Errc::closed, "the probe is stopping");
-            run.timer.cancel();
-            run.child->stop(SIGKILL, Duration::zero());
+        for (const auto& run : runs_) {
+            if (run->reply) run->reply.fail(Errc::closed, "the probe is stopping");
+            run->timer.cancel();
+            run->child->stop(SIGKILL, Duration::zero());
         }
         end_if_over();
     });
@@ -106,19 +106,15 @@ void ExecProbe::start(Reply<ProbeResult> reply) {
     if (!program) return reply.fail(program.error());
     launch.arguments.front() = *program;
 
-    const auto run = runs_.insert(
-        runs_.end(),
+    const auto run = std::make_shared<Run>(
         Run{std::move(reply), began, patience, boost::asio::steady_timer{loop_.io()}, nullptr, {}});
     auto child = process::Child::start(
         loop_.io(), launch,
         {.on_line = [run](std::string line) { run->line = std::move(line); },
          .on_exit = [this, run](const process::Exit& exit) { on_exit(run, exit); }});
-    if (!child) {
-        auto open = std::move(run->reply);
-        runs_.erase(run);
-        return open.fail(child.error());
-    }
+    if (!child) return run->reply.fail(child.error());
     run->child = std::move(*child);
+    runs_.push_back(run);
     run->timer.expires_after(std::max(patience, Duration::zero()));
     run->timer.async_wait([this, run](boost::system::error_code error) {
         if (!error) on_timeout(*run);
@@ -134,10 +130,11 @@ void ExecProbe::on_timeout(Run& run) {
     run.child->stop(SIGKILL, Duration::zero());
 }
 
-void ExecProbe::on_exit(Runs::iterator run, const process::Exit& exit) {
+void ExecProbe::on_exit(const RunPointer& run, const process::Exit& exit) {
     auto reply = std::move(run->reply);
     const auto result = judge(exit, run->line, degraded_, now_monotonic() - run->began);
-    runs_.erase(run);
+    run->timer.cancel();
+    runs_.remove(run);
     if (reply) reply.ok(result);
     end_if_over();
 }

@@ -71,10 +71,11 @@ private:
         std::shared_ptr<process::Child> child;
         std::string line;
     };
-    using Runs = std::list<Run>;
+    /// Handlers hold it too: one that is under way may come after the check is over.
+    using RunPointer = std::shared_ptr<Run>;
 
     void start(Reply<ProbeResult> reply);
-    void on_exit(Runs::iterator run, const process::Exit& exit);
+    void on_exit(const RunPointer& run, const process::Exit& exit);
     void on_timeout(Run& run);
     void end_if_over();
 
@@ -83,7 +84,7 @@ private:
     const std::optional<std::int64_t> degraded_;
     const std::vector<std::string> environment_;
     Duration timeout_;  // the loop's from here on
-    Runs runs_;
+    std::list<RunPointer> runs_;
     Reply<Done> stopped_;
     bool stopping_ = false;
     bool stop_asked_ = false;  // the host's
