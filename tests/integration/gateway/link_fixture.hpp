@@ -120,7 +120,24 @@ protected:
     TempDir gateway_dir, agent_dir;
     TlsIdentity gateway_identity = identity_in(gateway_dir.path(), Side::gateway);
     TlsIdentity agent_identity = identity_in(agent_dir.path(), Side::agent);
+    std::size_t threads = 1;  ///< Of each end; 1: its own.
+    std::optional<Loops> gateway_loops, agent_loops;
     End gateway, agent;
+
+    /// A loop of another thread ends when nothing is left to do there.
+    void TearDown() override {
+        if (threads == 1) return;
+        for (End* end : {&gateway, &agent}) {
+            if (!end->link || end->closed) continue;
+            end->link->close("the test is over");
+            EXPECT_TRUE(until([&] { return end->closed.has_value(); }));
+        }
+    }
+    [[nodiscard]] static Loop* loop_of(std::optional<Loops>& loops, std::size_t threads) {
+        if (!loops)
+            loops.emplace(threads, loops_max, [](const std::string& what) { FAIL() << what; });
+        return loops->pick();
+    }
 
     /// Runs both ends until `condition` holds. @return false after 20 s.
     bool until(const std::function<bool()>& condition) {
@@ -142,7 +159,9 @@ protected:
 
     void start(LinkOptions agent_options = {}) {
         auto [inbound, outbound] = connected_pair(gateway.io, agent.io);
-        gateway.link = Link::make(std::move(inbound), gateway_identity, {});
+        gateway.link = Link::make(std::move(inbound), gateway_identity,
+                                  {.loop = loop_of(gateway_loops, threads)});
+        agent_options.loop = loop_of(agent_loops, threads);
         agent.link = Link::make(std::move(outbound), agent_identity, std::move(agent_options));
         gateway.link->start(gateway.events());
         agent.link->start(agent.events());
@@ -166,10 +185,12 @@ protected:
         std::optional<StreamEnd> opener_end, acceptor_end;
         std::string opener_why;
     };
+    std::vector<std::shared_ptr<Path>> paths;  ///< What is pending points into them.
+
     /// Opens a stream from the gateway, attached on both ends.
-    std::unique_ptr<Path> path() {
-        auto made = std::make_unique<Path>();
-        Path* p = made.get();
+    std::shared_ptr<Path> path() {
+        const auto p = std::make_shared<Path>();
+        paths.push_back(p);
         const std::size_t before = agent.offered.size();
         auto opened = gateway.link->open({.epoch = 1, .host = "crm.cloud", .port = 80});
         EXPECT_TRUE(opened.ok());
@@ -192,7 +213,7 @@ protected:
         p->acceptor->attach(std::move(backend_inner));
         p->backend = std::make_unique<User>(std::move(backend_outer));
         EXPECT_TRUE(until([&] { return p->status.has_value(); }));
-        return made;
+        return p;
     }
 };
 

@@ -11,9 +11,18 @@ namespace {
 
 using namespace umbra::gateway::testing;
 
-using LinkTest = LinkFixture;
+/// With the bytes on the owner's loop, and on two loops beside it.
+class LinkTest : public LinkFixture, public ::testing::WithParamInterface<std::size_t> {
+protected:
+    LinkTest() { threads = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Threads, LinkTest, ::testing::Values(1, 2), [](const auto& param_info) {
+    return "Of" + std::to_string(param_info.param);
+});
 
-TEST_F(LinkTest, BothEndsKnowEachOtherByTheirKeys) {
+using FrozenLinkTest = LinkFixture;
+
+TEST_P(LinkTest, BothEndsKnowEachOtherByTheirKeys) {
     start({.expected_pin = gateway_identity.pin()});
     ASSERT_TRUE(until([&] { return agent.ready && gateway.ready; }));
     EXPECT_EQ(agent.link->peer_pin(), gateway_identity.pin());
@@ -26,7 +35,7 @@ TEST_F(LinkTest, BothEndsKnowEachOtherByTheirKeys) {
     EXPECT_EQ(here->size(), enrol_exporter_bytes);
 }
 
-TEST_F(LinkTest, AWrongPinIsRefusedAndNamed) {
+TEST_P(LinkTest, AWrongPinIsRefusedAndNamed) {
     TempDir other;
     const std::string expected = identity_in(other.path(), Side::gateway).pin();
     start({.expected_pin = expected});
@@ -38,7 +47,7 @@ TEST_F(LinkTest, AWrongPinIsRefusedAndNamed) {
     EXPECT_NE(agent.closed->text.find(gateway_identity.pin()), std::string::npos);
 }
 
-TEST_F(LinkTest, ControlMessagesOfTheLargestSizeArriveInOrder) {
+TEST_P(LinkTest, ControlMessagesOfTheLargestSizeArriveInOrder) {
     establish();
     agent.control.clear();
     RegisterView view{.epoch = 1, .holder = "alpha"};
@@ -54,7 +63,7 @@ TEST_F(LinkTest, ControlMessagesOfTheLargestSizeArriveInOrder) {
     }
 }
 
-TEST_F(LinkTest, EchoOfManyMebibytesBothWaysArrivesUnchanged) {
+TEST_P(LinkTest, EchoOfManyMebibytesBothWaysArrivesUnchanged) {
     establish();
     auto p = path();
     EXPECT_EQ(p->status->code, StatusCode::ok);
@@ -77,7 +86,7 @@ TEST_F(LinkTest, EchoOfManyMebibytesBothWaysArrivesUnchanged) {
     EXPECT_EQ(p->acceptor->bytes_out(), back.size());
 }
 
-TEST_F(LinkTest, HalfCloseIsCarriedAndTheOtherDirectionGoesOn) {
+TEST_P(LinkTest, HalfCloseIsCarriedAndTheOtherDirectionGoesOn) {
     establish();
     auto p = path();
     const std::string question = pattern(1u << 20, 3);
@@ -101,7 +110,7 @@ TEST_F(LinkTest, HalfCloseIsCarriedAndTheOtherDirectionGoesOn) {
     EXPECT_EQ(agent.link->streams(), 0u);
 }
 
-TEST_F(LinkTest, AResetOfTheUserReachesTheBackendAsAReset) {
+TEST_P(LinkTest, AResetOfTheUserReachesTheBackendAsAReset) {
     establish();
     auto p = path();
     p->backend->read_on();
@@ -115,7 +124,7 @@ TEST_F(LinkTest, AResetOfTheUserReachesTheBackendAsAReset) {
     EXPECT_TRUE(gateway.link->is_open());
 }
 
-TEST_F(LinkTest, AUserWhoBreaksAfterItsEndIsNoticedAlthoughNobodySendsIt) {
+TEST_P(LinkTest, AUserWhoBreaksAfterItsEndIsNoticedAlthoughNobodySendsIt) {
     establish();
     auto p = path();
     p->backend->read_on();
@@ -130,7 +139,7 @@ TEST_F(LinkTest, AUserWhoBreaksAfterItsEndIsNoticedAlthoughNobodySendsIt) {
     EXPECT_EQ(*p->acceptor_end, StreamEnd::reset);
 }
 
-TEST_F(LinkTest, AResetByTheFarSideReachesTheUserAsAReset) {
+TEST_P(LinkTest, AResetByTheFarSideReachesTheUserAsAReset) {
     establish();
     auto p = path();
     p->user->read_on();
@@ -140,7 +149,7 @@ TEST_F(LinkTest, AResetByTheFarSideReachesTheUserAsAReset) {
     EXPECT_EQ(*p->opener_end, StreamEnd::reset);
 }
 
-TEST_F(LinkTest, AStalledReaderHoldsBackNobodyElseAndLittleMemory) {
+TEST_P(LinkTest, AStalledReaderHoldsBackNobodyElseAndLittleMemory) {
     establish();
     auto stalled = path();
     auto lively = path();
@@ -168,7 +177,7 @@ TEST_F(LinkTest, AStalledReaderHoldsBackNobodyElseAndLittleMemory) {
     EXPECT_TRUE(stalled->backend->in == flood);
 }
 
-TEST_F(LinkTest, ARefusedStreamSaysWhyAndItsUserIsReset) {
+TEST_P(LinkTest, ARefusedStreamSaysWhyAndItsUserIsReset) {
     establish();
     auto opened = gateway.link->open({.epoch = 1, .host = "no.cloud", .port = 80});
     ASSERT_TRUE(opened.ok());
@@ -190,7 +199,7 @@ TEST_F(LinkTest, ARefusedStreamSaysWhyAndItsUserIsReset) {
     EXPECT_EQ(gateway.link->streams() + agent.link->streams(), 0u);
 }
 
-TEST_F(LinkTest, UserBytesBehindTheOpenArriveAlthoughTheBackendComesLater) {
+TEST_P(LinkTest, UserBytesBehindTheOpenArriveAlthoughTheBackendComesLater) {
     establish();
     auto opened = gateway.link->open({.epoch = 1, .host = "crm.cloud", .port = 80});
     auto [inner, outer] = connected_pair(gateway.io, gateway.io);
@@ -210,7 +219,7 @@ TEST_F(LinkTest, UserBytesBehindTheOpenArriveAlthoughTheBackendComesLater) {
     EXPECT_TRUE(backend.in == text);
 }
 
-TEST_F(LinkTest, ClosingTheLinkEndsItsStreamsAndTheLastMessageArrives) {
+TEST_P(LinkTest, ClosingTheLinkEndsItsStreamsAndTheLastMessageArrives) {
     establish();
     auto p = path();
     p->user->read_on();
@@ -229,7 +238,7 @@ TEST_F(LinkTest, ClosingTheLinkEndsItsStreamsAndTheLastMessageArrives) {
     EXPECT_FALSE(gateway.link->open({}).ok());
 }
 
-TEST_F(LinkTest, StreamsUpToTheLimitOpenOneMoreIsRefused) {
+TEST_P(LinkTest, StreamsUpToTheLimitOpenOneMoreIsRefused) {
     establish();
     for (std::size_t i = 0; i < streams_per_link_max; ++i)
         ASSERT_TRUE(gateway.link->open({.epoch = 1, .host = "h", .port = 1}).ok()) << i;
@@ -240,7 +249,7 @@ TEST_F(LinkTest, StreamsUpToTheLimitOpenOneMoreIsRefused) {
     EXPECT_TRUE(agent.link->is_open());
 }
 
-TEST_F(LinkTest, SelectedStreamsAreCutTheOthersLive) {
+TEST_P(LinkTest, SelectedStreamsAreCutTheOthersLive) {
     establish();
     auto kept = path();
     auto cut = path();
@@ -254,7 +263,7 @@ TEST_F(LinkTest, SelectedStreamsAreCutTheOthersLive) {
     ASSERT_TRUE(until([&] { return kept->backend->in == text; }));
 }
 
-TEST_F(LinkTest, ASilentPeerIsGivenUp) {
+TEST_F(FrozenLinkTest, ASilentPeerIsGivenUp) {
     establish(10ms, 100ms, {});
     ASSERT_TRUE(until([&] { return agent.link->round_trip() > Duration::zero(); }));
     only(agent, 500ms);  // The gateway answers nothing meanwhile.
@@ -262,7 +271,7 @@ TEST_F(LinkTest, ASilentPeerIsGivenUp) {
     EXPECT_EQ(agent.closed->why, LinkClosed::Why::silent);
 }
 
-TEST_F(LinkTest, AFrozenEndServesNothingThatWasMeantForTheTimeBefore) {
+TEST_F(FrozenLinkTest, AFrozenEndServesNothingThatWasMeantForTheTimeBefore) {
     establish(10ms, 10s, 100ms);
     auto p = path();
     p->backend->read_on();
@@ -281,7 +290,7 @@ TEST_F(LinkTest, AFrozenEndServesNothingThatWasMeantForTheTimeBefore) {
     EXPECT_EQ(p->backend->in, "") << "bytes of the time before reached the backend";
 }
 
-TEST_F(LinkTest, AFrozenEndThatWasNotGivenUpGoesOnAfterOneRoundTrip) {
+TEST_F(FrozenLinkTest, AFrozenEndThatWasNotGivenUpGoesOnAfterOneRoundTrip) {
     establish(10ms, 10s, 100ms);
     auto p = path();
     p->backend->read_on();

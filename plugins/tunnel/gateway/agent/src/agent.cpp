@@ -41,6 +41,10 @@ Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Endpoi
       options_(std::move(options)),
       gateway_(std::move(gateway)),
       boot_(random_boot()),
+      loops_(static_cast<std::size_t>(options_.threads), static_cast<std::size_t>(options_.links),
+             [context](const std::string& what) {
+                 context.error("internal error in a link of the tunnel: " + what);
+             }),
       serving_(io, options_,
                {.on_denied = [this](std::string text) { on_denied(std::move(text)); },
                 .on_count =
@@ -227,7 +231,8 @@ Result<Done> Agent::make_uplinks() {
         const std::size_t index = uplinks_.size() - 1;
         slot = std::make_unique<Uplink>(
             io_,
-            Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max, budget},
+            Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max, budget,
+                             loops_.pick(index)},
             *identity_,
             Uplink::Events{
                 .on_welcome = [this,

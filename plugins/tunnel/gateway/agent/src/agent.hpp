@@ -6,6 +6,7 @@
 #include "serving.hpp"
 #include "uplink.hpp"
 #include <umbra/gateway/link.hpp>
+#include <umbra/gateway/loops.hpp>
 #include <umbra/sdk/tunnel.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -91,6 +92,7 @@ private:
     const AgentOptions options_;
     const Endpoint gateway_;
     const BootId boot_;
+    Loops loops_;  ///< Outlives the uplinks.
     bool stopping_ = false;
 
     std::optional<TunnelSpec> spec_;

@@ -13,6 +13,7 @@ namespace umbra::gateway {
 struct AgentOptions {
     std::string address;
     std::int64_t links = 2;
+    std::int64_t threads = 0;
     Duration connect_timeout{};
     Duration reconnect_max{};
     std::optional<std::string> pin;
@@ -26,6 +27,9 @@ inline constexpr auto agent_schema = options<AgentOptions>(
         .help("Where the gateway listens for agents, host:port."),
     opt<&AgentOptions::links>("links").def("2").range("1", "8").help(
         "Number of connections kept to the gateway."),
+    opt<&AgentOptions::threads>("threads").def("0").range("0", "64").help(
+        "Threads that carry streams, at most one for each link; 0: one for every two "
+        "processors."),
     opt<&AgentOptions::connect_timeout>("connect_timeout")
         .def("\"2s\"")
         .range("\"50ms\"", "\"60s\"")

@@ -23,6 +23,7 @@ public:
         Duration connect_timeout;
         Duration reconnect_max;
         std::shared_ptr<MemoryBudget> budget;
+        Loop* loop = nullptr;  ///< Of its bytes; null: the one of everything else.
     };
     struct Events {
         std::function<void(const msg::Welcome&)> on_welcome{};

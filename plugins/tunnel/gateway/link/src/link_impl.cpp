@@ -1,5 +1,7 @@
 #include "link_impl.hpp"
 
+#include "remote_link.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -28,6 +30,8 @@ constexpr std::uint32_t control_id = 1;
 constexpr std::uint32_t id_max = 0x7fffffff;
 constexpr Duration linger_time = 500ms;
 
+}  // namespace
+
 std::string address_of(const tcp::socket& socket) {
     boost::system::error_code error;
     const auto end = socket.remote_endpoint(error);
@@ -37,7 +41,11 @@ std::string address_of(const tcp::socket& socket) {
     return end.address().is_v6() ? "[" + host + "]" + port : host + port;
 }
 
-}  // namespace
+Error too_many_streams(const std::string& peer_address) {
+    return {Errc::exhausted, "the link to " + peer_address +
+                                 " has no room for another stream, the limit is " +
+                                 std::to_string(streams_per_link_max)};
+}
 
 Instant boot_now() noexcept {
     timespec now{};
@@ -46,6 +54,9 @@ Instant boot_now() noexcept {
 }
 
 std::shared_ptr<Link> Link::make(tcp::socket socket, TlsIdentity identity, LinkOptions options) {
+    if (options.loop != nullptr)
+        return std::make_shared<RemoteLink>(*options.loop, std::move(socket), std::move(identity),
+                                            std::move(options));
     return std::make_shared<LinkImpl>(std::move(socket), std::move(identity), std::move(options));
 }
 
@@ -73,7 +84,8 @@ void LinkImpl::start(LinkEvents events) {
     socket_.set_option(tcp::no_delay(true), ignored);
     const int unsent = unsent_high;
     ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    started_ = last_heard_ = boot_now();
+    started_ = boot_now();
+    heard();
     plain_.resize(slab_bytes);
     incoming_.resize(slab_bytes);
     state_ = State::handshaking;
@@ -132,10 +144,7 @@ Result<std::shared_ptr<Stream>> LinkImpl::open(OpenRequest request) {
     if (state_ != State::open || !admitted_)
         return Error{Errc::closed, "the link to " + peer_address_ + " is not open"};
     if (streams_.size() >= streams_per_link_max || next_id_ > id_max)
-        return Error{Errc::exhausted, "the link to " + peer_address_ +
-                                          " has no room for another "
-                                          "stream, the limit is " +
-                                          std::to_string(streams_per_link_max)};
+        return too_many_streams(peer_address_);
     auto stream = std::make_shared<StreamImpl>(*this, next_id_, StreamImpl::Role::opener);
     streams_.emplace(next_id_, stream);
     next_id_ += 2;
@@ -187,7 +196,8 @@ void LinkImpl::shake_hands() {
     if (sent == Tls::Step::failed) return end(LinkClosed::Why::lost, tls_.why());
     if (step == Tls::Step::blocked) return arm_read();
     state_ = State::open;
-    started_ = last_heard_ = boot_now();
+    started_ = boot_now();
+    heard();
     if (events_.on_ready) events_.on_ready();
     schedule_flush();
 }
@@ -198,7 +208,7 @@ void LinkImpl::read_some() {
         std::size_t count = 0;
         const Tls::Step step = tls_.read(incoming_, count);
         if (count > 0) {
-            last_heard_ = boot_now();
+            heard();
             take(ByteView{incoming_}.first(count));
             if (state_ != State::open) return;
         }
@@ -419,6 +429,7 @@ void LinkImpl::flush() {
     encrypt();
     if (state_ != State::open) return;
     const Tls::Step step = tls_.flush();
+    figures_->unsent = unsent();
     if (step == Tls::Step::failed) {
         // What the other side said last is worth more than the error of writing to it.
         const std::string why = tls_.why();
@@ -467,14 +478,14 @@ void LinkImpl::on_timer() {
     }
     const auto silent = [this] {
         return options_.dead_after > Duration::zero() &&
-               boot_now() - last_heard_ > options_.dead_after;
+               boot_now() - last_heard() > options_.dead_after;
     };
     // When this process itself was late, an answer may be waiting in the kernel.
     if (silent()) {
         std::size_t count = 0;
         const Tls::Step step = tls_.read(incoming_, count);
         if (count > 0) {
-            last_heard_ = boot_now();
+            heard();
             take(ByteView{incoming_}.first(count));
         }
         if (state_ != State::open) return;
@@ -486,7 +497,7 @@ void LinkImpl::on_timer() {
     if (silent())
         return end(
             LinkClosed::Why::silent,
-            "nothing was heard for " + std::to_string((boot_now() - last_heard_) / 1ms) + " ms");
+            "nothing was heard for " + std::to_string((boot_now() - last_heard()) / 1ms) + " ms");
     if (boot_now() - last_ping_ >= options_.ping_every) send_ping();
     arm_timer();
 }
@@ -512,9 +523,10 @@ void LinkImpl::on_ping(const FrameHeader& header) {
         const Ping ping = pings_.front();
         pings_.pop_front();
         if (ping.nonce != header.length) continue;
-        round_trip_ = now - ping.sent;
-        if (round_trip_min_ == Duration::zero() || round_trip_ < round_trip_min_)
-            round_trip_min_ = round_trip_;
+        const Duration round_trip = now - ping.sent;
+        figures_->round_trip = round_trip;
+        if (round_trip_min_ == Duration::zero() || round_trip < round_trip_min_)
+            round_trip_min_ = round_trip;
         return prove(ping.sent);
     }
 }
@@ -563,6 +575,7 @@ void LinkImpl::end(LinkClosed::Why why, std::string text) {
     watch_.stop();
     const auto streams = std::move(streams_);
     streams_.clear();
+    figures_->unsent = 0;
     for (const auto& [id, stream] : streams) stream->on_link_lost(text);
     ready_.clear();
     offers_.clear();
@@ -574,7 +587,7 @@ void LinkImpl::end(LinkClosed::Why why, std::string text) {
         socket_.close(ignored);
     }
     if (!started) return;
-    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text), last_heard_}] {
+    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text), last_heard()}] {
         auto on_closed = std::move(me->events_.on_closed);
         me->events_ = {};
         if (on_closed) on_closed(closed);

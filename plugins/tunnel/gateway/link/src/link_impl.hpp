@@ -10,6 +10,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -17,6 +18,17 @@
 #include <vector>
 
 namespace umbra::gateway {
+
+/// What other threads may read of a link; its own thread writes it.
+struct LinkFigures {
+    std::atomic<Instant> last_heard{};
+    std::atomic<Duration> round_trip{};
+    std::atomic<std::size_t> unsent{0};
+};
+
+/// "host:port" of the other end; "unknown" when it is gone already.
+[[nodiscard]] std::string address_of(const boost::asio::ip::tcp::socket& socket);
+[[nodiscard]] Error too_many_streams(const std::string& peer_address);
 
 /// See `Link`. What a turn of the loop produces is framed into one slab of plaintext, encrypted
 /// when the slab is full or the turn ends, and sent at once.
@@ -34,11 +46,12 @@ public:
     const std::string& peer_pin() const noexcept override { return tls_.peer_pin(); }
     const std::string& peer_address() const noexcept override { return peer_address_; }
     Result<Bytes> exporter(std::string_view label, std::size_t length) const override;
-    Instant last_heard() const noexcept override { return last_heard_; }
-    Duration round_trip() const noexcept override { return round_trip_; }
+    Instant last_heard() const noexcept override { return figures_->last_heard; }
+    Duration round_trip() const noexcept override { return figures_->round_trip; }
     std::size_t streams() const noexcept override { return streams_.size(); }
     std::size_t unsent() const noexcept override { return plain_used_ + tls_.unsent(); }
     bool is_open() const noexcept override { return state_ == State::open; }
+    [[nodiscard]] std::shared_ptr<const LinkFigures> figures() const noexcept { return figures_; }
 
     // --- for the streams of this link ------------------------------------------------------------
 
@@ -90,6 +103,7 @@ private:
     void on_timer();
     void send_ping();
     void prove(Instant sent);
+    void heard() { figures_->last_heard = boot_now(); }
     void shed();
     void end(LinkClosed::Why why, std::string text);
     void linger();
@@ -102,6 +116,7 @@ private:
     State state_ = State::idle;
     bool admitted_ = false;
     std::string peer_address_;
+    const std::shared_ptr<LinkFigures> figures_ = std::make_shared<LinkFigures>();
 
     FrameDecoder decoder_;
     Bytes incoming_;
@@ -133,13 +148,11 @@ private:
     // Liveness.
     boost::asio::steady_timer timer_;
     Instant started_{};
-    Instant last_heard_{};
     Instant last_ping_{};
     Instant proof_{};
     bool held_ = false;
     std::deque<Ping> pings_;
     std::uint32_t next_nonce_ = 1;
-    Duration round_trip_{};
     Duration round_trip_min_{};
     std::size_t peer_pings_ = 0;  ///< Since `peer_pings_since_`.
     Instant peer_pings_since_{};

@@ -12,7 +12,15 @@
 namespace umbra::gateway {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
+
+namespace {
+
+/// One thread writes, others read.
+void counted(std::atomic<std::uint64_t>& total, std::size_t more) {
+    total.store(total.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+}  // namespace
 
 StreamImpl::StreamImpl(LinkImpl& link, std::uint32_t id, Role role)
     : link_(&link), id_(id), role_(role) {}
@@ -25,9 +33,9 @@ void StreamImpl::begin(OpenRequest request) {
                preamble);
 }
 
-void StreamImpl::attach(tcp::socket socket) {
+void StreamImpl::attach(UserSocket socket) {
     if (ended_ || socket_) return;
-    socket_ = UserSocket(std::move(socket));
+    socket_ = std::move(socket);
     if (!socket_ || !link_->watch(*this, socket_.fd()))
         return reset(std::string("cannot watch the connection: ") + std::strerror(errno));
     if (role_ == Role::acceptor) {
@@ -65,7 +73,7 @@ void StreamImpl::on_payload(ByteView payload) {
         take_preamble();
         return;
     }
-    bytes_in_ += payload.size();
+    counted(bytes_in_, payload.size());
     if (waiting() == 0 && socket_ && !fin_delivered_ && link_->may_deliver()) {
         const ssize_t sent = socket_.send(payload);
         if (sent < 0 && !is_not_now(errno))
@@ -109,7 +117,7 @@ void StreamImpl::take_preamble() {
     }
     preamble_done_ = true;
     drop(taken);
-    bytes_in_ += waiting();
+    counted(bytes_in_, waiting());
     if (role_ == Role::acceptor) return link_->offer(self());
     const auto on_status = std::exchange(events_.on_status, nullptr);
     if (status->code != StatusCode::ok) finish(StreamEnd::refused, status->text);
@@ -184,7 +192,7 @@ StreamImpl::Fill StreamImpl::fill(std::span<std::uint8_t> room, std::size_t& cou
     const ssize_t got = socket_.receive(room.first(want));
     if (got > 0) {
         count = static_cast<std::size_t>(got);
-        bytes_out_ += count;
+        counted(bytes_out_, count);
         send_.sent(static_cast<std::uint32_t>(count));
         // Less than asked for means that the kernel has no more, and will tell when it has; but the
         // end of the user's bytes was told already.

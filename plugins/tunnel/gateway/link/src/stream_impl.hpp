@@ -7,6 +7,7 @@
 #include <umbra/gateway/link.hpp>
 #include <umbra/gateway/window.hpp>
 
+#include <atomic>
 #include <string>
 
 namespace umbra::gateway {
@@ -21,7 +22,10 @@ public:
     StreamImpl(LinkImpl& link, std::uint32_t id, Role role);
 
     void listen(Events events) override { events_ = std::move(events); }
-    void attach(boost::asio::ip::tcp::socket socket) override;
+    void attach(boost::asio::ip::tcp::socket socket) override {
+        attach(UserSocket(std::move(socket)));
+    }
+    void attach(UserSocket socket);
     void refuse(StatusCode code, std::string text) override;
     void reset(std::string why) override;
 
@@ -82,8 +86,8 @@ private:
     SendWindow send_;
     ReceiveWindow receive_;
     ByteQueue received_;  ///< Not yet taken by the user; before the preamble: that.
-    std::uint64_t bytes_in_ = 0;
-    std::uint64_t bytes_out_ = 0;
+    std::atomic<std::uint64_t> bytes_in_ = 0;  ///< Read by other threads.
+    std::atomic<std::uint64_t> bytes_out_ = 0;
     bool preamble_done_ = false;
     bool bulk_ = false;
     bool queued_ = false;

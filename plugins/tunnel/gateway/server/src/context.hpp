@@ -4,6 +4,7 @@
 #include "settings.hpp"
 #include <umbra/base/log.hpp>
 #include <umbra/gateway/budget.hpp>
+#include <umbra/gateway/loops.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -53,6 +54,8 @@ struct Context {
 
     Settings settings;
     boost::asio::io_context io{1};
+    /// For the bytes of links, if there is more than one.
+    Loops loops{settings.threads, loops_max, [this](const std::string& what) { broken(what); }};
     /// For what waits for the disk: streams must not.
     boost::asio::thread_pool disk{1};
     /// Where several gateways keep the registers together; null: they are on the disk here.
@@ -72,6 +75,13 @@ struct Context {
     std::function<void(Error)> fail;
     /// Tells every pair when the loop stood still; to be called before silence is judged.
     std::function<void()> notice_gap;
+
+    /// A handler on another loop threw; what it was about is in an unknown state.
+    void broken(const std::string& what) {
+        boost::asio::post(io, [this, what] {
+            if (fail) fail({Errc::internal, "internal error: " + what});
+        });
+    }
 
     /// Runs `work` beside the loop and `done` with its result on it; in the order of the calls.
     template <class Work, class Done>

@@ -53,6 +53,7 @@ const std::array rows = std::to_array<Row>({
     {"gateway.register.hold",
      [](const Settings& s) { return s.shared ? config::format_duration(s.shared->hold) : ""; },
      "the other gateways were promised it"},
+    {"gateway.threads", [](const Settings& s) { return std::to_string(s.threads); }, links},
     {"gateway.park.time", [](const Settings& s) { return config::format_duration(s.park_time); },
      nullptr, [](Settings& s, const Settings& file) { s.park_time = file.park_time; }},
     {"gateway.park.clients", [](const Settings& s) { return std::to_string(s.park_clients); },

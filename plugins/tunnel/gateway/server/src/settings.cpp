@@ -1,6 +1,7 @@
 #include "settings.hpp"
 
 #include <umbra/config/source.hpp>
+#include <umbra/gateway/loops.hpp>
 
 #include <algorithm>
 #include <map>
@@ -74,6 +75,13 @@ Table schema() {
             .max = "\"1h\"",
             .help = "A holder that is silent for this long counts as gone."},
     };
+    gateway.keys.push_back(
+        Key{.name = "threads",
+            .type = Type::integer,
+            .def = "0",
+            .min = "0",
+            .max = std::to_string(loops_max),
+            .help = "Threads that carry streams; 0: one for every two processors."});
     gateway.tables = {park, clients, register_schema()};
     Table admin;
     admin.name = "admin";
@@ -268,6 +276,7 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     settings.socks5 = optional_door(gateway, "socks5");
     settings.http_connect = optional_door(gateway, "http_connect");
     settings.lease = gateway.duration("lease");
+    settings.threads = static_cast<std::size_t>(gateway.integer("threads"));
     const auto& park = gateway.table("park");
     settings.park_time = park.duration("time");
     settings.park_clients = static_cast<std::size_t>(park.integer("clients"));

@@ -51,7 +51,8 @@ struct Settings {
     ClientSettings clients;
     Duration lease{};
     std::optional<SharedRegisterSettings> shared;  ///< Absent: the register is on the disk here.
-    std::string admin;                             ///< "unix:/path"
+    std::size_t threads = 1;  ///< Loops for the bytes of links; 0: see `Loops`.
+    std::string admin;        ///< "unix:/path"
     std::vector<ListenerSettings> listeners;
 };
 

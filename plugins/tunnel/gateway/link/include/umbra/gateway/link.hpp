@@ -3,6 +3,7 @@
 #include <umbra/gateway/budget.hpp>
 #include <umbra/gateway/control.hpp>
 #include <umbra/gateway/identity.hpp>
+#include <umbra/gateway/loops.hpp>
 #include <umbra/gateway/open.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -101,6 +102,9 @@ struct LinkOptions {
     Duration proof_for{};
     /// What all links of the process share.
     std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
+    /// Moves the bytes, while everything is called and told on the socket's loop as ever. Null:
+    /// that loop itself. Outlives the link.
+    Loop* loop = nullptr;
 };
 
 /// One TLS connection between an agent and the gateway, with its streams.
