@@ -75,8 +75,8 @@ TEST_F(AgentTest, ARefusalByTheGatewayIsShown) {
 TEST_F(AgentTest, IntroducesItselfOnEveryLink) {
     spec.epoch = 5;
     open_to_standby();
+    ASSERT_TRUE(until([&] { return played.got<msg::Hello>().size() == 2; }));
     const auto hellos = played.got<msg::Hello>();
-    ASSERT_EQ(hellos.size(), 2u);
     for (const auto& hello : hellos) {
         EXPECT_EQ(hello.node, "alpha");
         EXPECT_EQ(hello.incarnation, "i1");

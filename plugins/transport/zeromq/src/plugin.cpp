@@ -21,9 +21,9 @@ public:
             .required()
             .help("Where this instance answers questions, for example tcp://0.0.0.0:7402."),
         opt<&Options::heartbeat>("heartbeat")
-            .def("\"100ms\"")
+            .def("\"250ms\"")
             .range("\"20ms\"", "\"10s\"")
-            .help("Interval of the heartbeats on dialled connections; ten missed ones in a row "
+            .help("Interval of the heartbeats on dialled connections; four missed ones in a row "
                   "break a connection."),
         opt<&Options::handshake_interval>("handshake_interval")
             .def("\"3s\"")

@@ -17,7 +17,7 @@ using Millis = std::chrono::milliseconds;
 /// The options of `[transport]`, as declared in plugin.cpp.
 struct Options {
     std::string publish, respond;  ///< Declared for the schema; the host passes them to open().
-    Duration heartbeat = Millis{100};
+    Duration heartbeat = Millis{250};
     Duration handshake_interval = Millis{3000};
     std::int64_t max_message = 0;
 };
@@ -54,7 +54,7 @@ constexpr std::size_t revoked_max = 256;
 // ----------------------------------------------------------------------------------------
 
 /// A connection whose heartbeats stay unanswered for this many intervals is dropped and redialled.
-constexpr int heartbeats_missed_max = 10;
+constexpr int heartbeats_missed_max = 4;
 constexpr Millis reconnect_min{10};
 constexpr Millis reconnect_max{200};
 /// A lost SYN is given up after this and sent again, instead of after the back-off of TCP.
