@@ -11,8 +11,10 @@ find_program(UMBRA_ETCD etcd NO_CACHE)
 find_program(UMBRA_ETCDCTL etcdctl NO_CACHE)
 umbra_add_test(offline_integration_test LABEL integration TIMEOUT 300
     SOURCES integration/offline/migrate_test.cpp integration/offline/backup_test.cpp
+            integration/offline/points_test.cpp
             integration/storage_etcd/etcd_server.cpp
     LIBRARIES umbra_instance umbra_base umbra_config umbra_host umbra_seal umbra_plugin_driver util)
+umbra_add_failpoints(offline_integration_test)
 target_include_directories(offline_integration_test PRIVATE
     ${PROJECT_SOURCE_DIR}/runtime/instance/src)
 target_compile_definitions(offline_integration_test PRIVATE

@@ -7,6 +7,9 @@ foreach(name IN LISTS umbra_scenarios)
   add_test(NAME scenario.${name} COMMAND ${Python3_EXECUTABLE} -B ${umbra_scenario_runner} ${name}
                                          --build ${CMAKE_BINARY_DIR})
   set_tests_properties(scenario.${name} PROPERTIES LABELS scenario TIMEOUT 120 RUN_SERIAL ON)
+  if(name MATCHES "_killed_everywhere$")  # A life for every change of a file.
+    set_tests_properties(scenario.${name} PROPERTIES TIMEOUT 300)
+  endif()
   if(UMBRA_SANITIZE)
     set_tests_properties(scenario.${name} PROPERTIES ENVIRONMENT UMBRA_SANITIZE=${UMBRA_SANITIZE})
   endif()

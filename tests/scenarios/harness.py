@@ -63,14 +63,16 @@ class Process:
 
     def __init__(self, name, arguments, log):
         self.name, self.arguments, self.log = name, arguments, log
+        self.environment = None  # More than this process has.
         self.child = None
 
     def start(self):
         expect(not self.alive(), f"{self.name} runs already")
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+                self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment} if self.environment else None,
+            )  # fmt: skip
         return self
 
     def alive(self):

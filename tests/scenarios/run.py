@@ -11,6 +11,7 @@ import traceback
 
 import backups
 import edits
+import failpoints
 import mappings
 import operation
 import reload
@@ -22,7 +23,10 @@ import takeovers
 import unfenced
 from harness import SCENARIOS, Failure
 
-MODULES = (serving, mappings, takeovers, restarts, edits, storages, backups, operation, reload, strangers, unfenced)
+MODULES = (
+    serving, mappings, takeovers, restarts, edits, storages, failpoints, backups, operation, reload, strangers,
+    unfenced,
+)  # fmt: skip
 
 
 def main():

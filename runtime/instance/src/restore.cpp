@@ -49,7 +49,13 @@ public:
     NewDirectory& operator=(const NewDirectory&) = delete;
     ~NewDirectory() {
         std::error_code ignored;
-        if (lock_ && !done_) fs::remove_all(draft_, ignored);
+        if (done_) return;
+        if (lock_) {
+            fs::remove_all(draft_, ignored);
+        } else if (begun_) {
+            // Somebody else may work in it; then it is not empty, and stays.
+            fs::remove(draft_, ignored);
+        }
     }
     [[nodiscard]] const fs::path& draft() const { return draft_; }
 
@@ -76,6 +82,7 @@ public:
 
     /// Nobody else works on the draft from here on.
     Result<Done> begin() {
+        begun_ = true;
         auto made = base::make_private_directory(draft_);
         if (!made) {
             return Error{made.error().code,
@@ -133,6 +140,7 @@ private:
     fs::path place_, draft_;
     std::optional<std::pair<uid_t, gid_t>> owner_;
     std::optional<DataDirLock> lock_;
+    bool begun_ = false;
     bool done_ = false;
 };
 
