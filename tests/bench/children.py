@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -10,7 +11,6 @@ from harness import Failure, wait_for
 
 HOST = measures.network.HOST
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 LISTENING = "0A"
 
 
@@ -62,9 +62,10 @@ def precise_cpu(pid):
     return total / 1e9
 
 
-def resident(pids):
-    """Resident memory in bytes."""
-    return sum(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE for pid in pids)
+def own_memory(pids):
+    """Resident memory that is no file's, in bytes."""
+    texts = (pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids)
+    return sum(int(re.search(r"RssAnon:\s+(\d+) kB", text)[1]) << 10 for text in texts)
 
 
 class Children:

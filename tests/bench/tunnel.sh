@@ -24,12 +24,16 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
     # A package's installation asks this file whether it may start its service; 101 is no.
     policy=/usr/sbin/policy-rc.d
+    made=
     if [ ! -e "$policy" ]; then
+        made=$policy
         trap 'rm -f "$policy"' EXIT
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod 755 "$policy"
     fi
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+    trap - EXIT
+    if [ -n "$made" ]; then rm -f "$made"; fi
 fi
-python3 -B tests/bench/tunnel.py "$@"
+exec python3 -B tests/bench/tunnel.py "$@"

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import time
 
-from children import HOST, cpu, resident
+from children import HOST, cpu, own_memory
 from harness import Failure, wait_for
 
 GB, MB = 1e9, 1 << 20
@@ -144,7 +144,7 @@ def memory(peer):
 
     def settled():
         nonlocal last, since
-        now = [resident(end) for end in peer.ends()]
+        now = [own_memory(end) for end in peer.ends()]
         if now != last:
             last, since = now, time.monotonic()
         return time.monotonic() - since > 0.5
