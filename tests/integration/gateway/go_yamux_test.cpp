@@ -289,6 +289,11 @@ TEST_F(GoYamuxTest, WhatIsTooMuchForGoIsResetAndTheRestStays) {
     EXPECT_TRUE(gateway.link->is_open());
 }
 
+TEST_F(GoYamuxTest, TheControlStreamOfGoIsAcknowledged) {
+    go_dials("1");
+    EXPECT_TRUE(says("opened another"));
+}
+
 TEST_F(GoYamuxTest, GoListensAndHasBackMoreThanAnyWindow) {
     go_listens("large");
     expect_done();

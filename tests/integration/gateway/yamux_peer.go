@@ -171,6 +171,11 @@ func agent(port, dir, pin, hello string, backlog int) {
 	check(err)
 	fmt.Println("welcomed")
 	go io.Copy(io.Discard, control)
+	if backlog == 1 { // The next one waits until the other end has acknowledged that of control.
+		_, err = session.OpenStream()
+		check(err)
+		fmt.Println("opened another")
+	}
 	for backlog == many { // With a smaller one it takes none: what is too much for it is reset.
 		stream, err := session.AcceptStream()
 		if err != nil {

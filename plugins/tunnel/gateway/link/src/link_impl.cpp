@@ -267,6 +267,8 @@ void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
         control_open_ = true;
         if (header.has(flag::fin) || header.has(flag::rst))
             return end(LinkClosed::Why::lost, "the other side ended the control stream");
+        // As of any stream: a peer may count, and give up, those that wait for it.
+        if (opens) put({FrameType::window, flag::ack, control_id, 0});
         if (header.type == FrameType::window) {
             if (!control_send_.granted(header.length))
                 return violated("a window of more than 16 MiB was granted");
