@@ -11,9 +11,10 @@ for option in "$@"; do
         # openssh-server, openssh-client: the tunnel provider ssh is tested against a real server.
         # nftables, strace, iproute2: tests/chaos cuts links and breaks fsync in its own namespaces.
         # golang: the other end of a link is the yamux that Debian ships for Go.
+        # tinyproxy-bin: links of an instance through a real HTTP proxy.
         --tests) packages+=(python3 libgtest-dev libgmock-dev libbenchmark-dev clang-format curl openssl util-linux
             dpkg-dev file binutils iproute2 mount nftables strace etcd-server etcd-client openssh-server openssh-client
-            golang-1.19-go golang-github-hashicorp-yamux-dev) ;;
+            golang-1.19-go golang-github-hashicorp-yamux-dev tinyproxy-bin) ;;
         --demo) packages+=(python3 curl) ;;
         *) echo "install-build-tools.sh: unknown argument '$option'" >&2; exit 2 ;;
     esac

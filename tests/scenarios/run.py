@@ -10,6 +10,7 @@ import time
 import traceback
 
 import backups
+import channels
 import edits
 import failpoints
 import mappings
@@ -24,8 +25,8 @@ import unfenced
 from harness import SCENARIOS, Failure
 
 MODULES = (
-    serving, mappings, takeovers, restarts, edits, storages, failpoints, backups, operation, reload, strangers,
-    unfenced,
+    serving, mappings, channels, takeovers, restarts, edits, storages, failpoints, backups, operation, reload,
+    strangers, unfenced,
 )  # fmt: skip
 
 

@@ -81,7 +81,11 @@ protected:
     }
     void open_to_standby() {
         open();
-        ASSERT_TRUE(until([&] { return state() == TunnelState::standby && played.up() == 2; }));
+        // A link that has not said hello takes no streams yet.
+        ASSERT_TRUE(until([&] {
+            return state() == TunnelState::standby && played.up() == 2 &&
+                   played.got<msg::Hello>().size() >= 2;
+        }));
     }
     void open_to_active() {
         open_to_standby();
@@ -133,6 +137,7 @@ protected:
     PlayedGateway played{io};
     EchoBackend backend{io};
     std::vector<std::unique_ptr<Client>> clients;
+    std::vector<std::unique_ptr<User>> users;  ///< Of service channels; kept like the clients.
     AgentOptions options;
     TunnelSpec spec;
     std::vector<TunnelEvent> events;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent_thread.hpp"
+#include "integration/gateway/echo_backend.hpp"
 #include "integration/gateway/link_fixture.hpp"
 #include <umbra/gateway/invitation.hpp>
 
@@ -123,6 +124,7 @@ public:
     }
 
     std::vector<std::shared_ptr<Peer>> peers;
+    std::vector<std::shared_ptr<Stream>> offered;  ///< That the agent opened.
     RegisterView view;
     std::uint32_t ping_ms = 20;
     std::uint32_t lease_ms = 300;
@@ -139,7 +141,10 @@ private:
             Peer* p = peer.get();
             peer->link->start({.on_ready = {},
                                .on_control = [this, p](const ControlMessage& m) { on(*p, m); },
-                               .on_open = {},
+                               .on_open =
+                                   [this](std::shared_ptr<Stream> stream) {
+                                       offered.push_back(std::move(stream));
+                                   },
                                .on_closed = [p](const LinkClosed&) { p->closed = true; }});
             accept();
         });
@@ -190,44 +195,6 @@ private:
     TlsIdentity identity_;
     std::optional<tcp::acceptor> acceptor_;
     tcp::endpoint at_;
-};
-
-/// An internal system: accepts, sends back what it gets, counts.
-class EchoBackend {
-public:
-    explicit EchoBackend(asio::io_context& io)
-        : acceptor_(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-        accept();
-    }
-    [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-    std::size_t accepted = 0;
-    std::size_t bytes = 0;
-
-private:
-    struct Session : std::enable_shared_from_this<Session> {
-        Session(EchoBackend& b, tcp::socket s) : backend(b), socket(std::move(s)) {}
-        void read() {
-            socket.async_read_some(asio::buffer(buffer), [me = shared_from_this()](auto e, auto n) {
-                me->backend.bytes += n;
-                if (e) return me->socket.shutdown(tcp::socket::shutdown_send, e), void();
-                asio::async_write(me->socket, asio::buffer(me->buffer, n), [me](auto failed, auto) {
-                    if (!failed) me->read();
-                });
-            });
-        }
-        EchoBackend& backend;
-        tcp::socket socket;
-        std::array<char, 16384> buffer{};
-    };
-    void accept() {
-        acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
-            if (error) return;
-            ++accepted;
-            std::make_shared<Session>(*this, std::move(socket))->read();
-            accept();
-        });
-    }
-    tcp::acceptor acceptor_;
 };
 
 }  // namespace umbra::gateway::testing

@@ -28,7 +28,9 @@ const File usual_gateway{{"gateway.name", "\"cloud-1\""},
                          {"gateway.listen", "\"127.0.0.1:1\""},
                          {"gateway.socks5", "\"127.0.0.1:2\""},
                          {"listener.crm.address", "\"127.0.0.1:3\""},
-                         {"listener.crm.virtual", "\"crm.cloud:80\""}};
+                         {"listener.crm.virtual", "\"crm.cloud:80\""},
+                         {"channel.db.target", "\"db.cloud:5432\""},
+                         {"channel.db.address", "\"10.0.0.5:5432\""}};
 
 /// What the other keys of the register need.
 const File etcd_gateway{
@@ -90,6 +92,9 @@ const std::map<std::string, Sample> reload_samples{
     {"listener.clients", {"7", "listener.crm.clients: none -> 7", true}},
     {"listener.clients_per_source", {"7", "listener.crm.clients_per_source: none -> 7", true}},
     {"listener.proxy_from", {"[\"::1\"]", "listener.crm.proxy_from: none -> ::1/128", true}},
+    {"channel.target", {"\"x.cloud:1\"", "channel.db.target: db.cloud:5432 -> x.cloud:1", true}},
+    {"channel.address", {"\"10.0.0.6:1\"", "channel.db.address: 10.0.0.5:5432 -> 10.", true}},
+    {"channel.pair", {"\"two\"", "channel.db.pair: default -> two", true}},
 };
 
 void collect(const config::Table& table, const std::string& path, std::set<std::string>& keys) {
@@ -118,6 +123,7 @@ TEST(GatewayReloadTest, EveryKeyIsFoundWhereItsDecisionSaysAndAlone) {
         ASSERT_TRUE(reload_samples.contains(key)) << "no sample";
         const Sample& sample = reload_samples.at(key);
         if (key.starts_with("listener.")) key.insert(9, "crm.");
+        if (key.starts_with("channel.")) key.insert(8, "db.");
         if (key == "gateway.register.store") continue;  // Not alone: see below.
         const File also = key.starts_with("gateway.register.") ? etcd_gateway : File{};
         Settings running = settings_with({}, also),

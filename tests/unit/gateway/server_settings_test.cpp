@@ -75,5 +75,27 @@ TEST(GatewaySettingsTest, SomeOfTheFilesAreKeptForWhatIsNoClient) {
     EXPECT_EQ(places_for(65536), 57344u);
 }
 
+TEST(GatewaySettingsTest, AChannelLeadsToItsTargetOrToAnAddress) {
+    const auto read = load(
+        "[channel.db]\ntarget = \"DB.cloud:5432\"\n"
+        "[channel.mail]\ntarget = \"mail.cloud:25\"\naddress = \"10.0.0.5:2525\"\npair = \"two\"\n"
+        "[channel.other]\ntarget = \"db.cloud:5432\"\npair = \"two\"\n");
+    ASSERT_TRUE(read.settings) << read.problems.render();
+    EXPECT_EQ(
+        read.settings->channels,
+        (std::vector<ChannelSettings>{{"db", {"db.cloud", 5432}, {"db.cloud", 5432}, "default"},
+                                      {"mail", {"mail.cloud", 25}, {"10.0.0.5", 2525}, "two"},
+                                      {"other", {"db.cloud", 5432}, {"db.cloud", 5432}, "two"}}));
+}
+
+TEST(GatewaySettingsTest, ATargetOfAPairLeadsToOneService) {
+    const auto read = load(
+        "[channel.a]\ntarget = \"db.cloud:1\"\n"
+        "[channel.b]\ntarget = \"db.cloud:1\"\naddress = \"10.0.0.5:1\"\n");
+    EXPECT_FALSE(read.settings);
+    EXPECT_THAT(read.problems.render(), HasSubstr("target db.cloud:1 is that of [channel.a], too"));
+    EXPECT_FALSE(load("[channel.a]\naddress = \"10.0.0.5:1\"\n").settings);
+}
+
 }  // namespace
 }  // namespace umbra::gateway

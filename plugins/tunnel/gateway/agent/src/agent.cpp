@@ -35,11 +35,11 @@ bool same_facts(RegisterView a, const RegisterView& b) {
 
 }  // namespace
 
-Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Endpoint gateway)
+Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Route route)
     : io_(io),
       context_(context),
       options_(std::move(options)),
-      gateway_(std::move(gateway)),
+      route_(std::move(route)),
       boot_(random_boot()),
       loops_(static_cast<std::size_t>(options_.threads), static_cast<std::size_t>(options_.links),
              [context](const std::string& what) {
@@ -52,6 +52,14 @@ Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Endpoi
                         finish_drain_if_over();
                         changed();
                     }}),
+      channels_(io, options_.connect_timeout,
+                {.open = [this](OpenRequest request) { return call_out(std::move(request)); },
+                 .on_change =
+                     [this] {
+                         finish_drain_if_over();
+                         changed();
+                     },
+                 .on_refused = [this](const std::string& text) { on_call_refused(text); }}),
       drain_timer_(io),
       report_timer_(io) {}
 
@@ -71,6 +79,7 @@ void Agent::open(TunnelSpec spec, Reply<Done> reply) {
         spec_.reset();
         return reply.fail(made.error());
     }
+    channels_.set(spec_->channels);
     start_uplinks();
     reply.ok();
     changed();
@@ -83,6 +92,7 @@ void Agent::configure(TunnelSpec spec, Reply<Done> reply) {
     epoch_known_ = std::max(epoch_known_, spec.epoch);
     serving_.set_mappings(MappingTable(spec.mappings));
     spec_ = std::move(spec);
+    channels_.set(spec_->channels);
     reply.ok();
 }
 
@@ -118,6 +128,7 @@ void Agent::activate(std::uint64_t epoch, Reply<Done> reply) {
     epoch_active_ = epoch;
     confirmed_ = false;
     serving_.open_gate(epoch);
+    channels_.open_gate(epoch);
     ask(msg::Activate{.ask = 0, .epoch = epoch}, std::move(reply), epoch);
     changed();
 }
@@ -150,11 +161,11 @@ void Agent::drain(Duration grace, Reply<Done> reply) {
     drain_replies_.push_back(std::move(reply));
     draining_ = true;
     if (grace <= Duration::zero()) {
-        serving_.cut_all("the tunnel is drained");
+        cut_all("the tunnel is drained");
     } else {
         drain_timer_.expires_after(grace);
         drain_timer_.async_wait([this](boost::system::error_code error) {
-            if (!error) serving_.cut_all("the grace period of the handover is over");
+            if (!error) cut_all("the grace period of the handover is over");
         });
     }
     finish_drain_if_over();
@@ -162,10 +173,15 @@ void Agent::drain(Duration grace, Reply<Done> reply) {
 }
 
 void Agent::finish_drain_if_over() {
-    if (!draining_ || serving_.streams() > 0) return;
+    if (!draining_ || streams() > 0) return;
     draining_ = false;
     drain_timer_.cancel();
     for (auto& reply : std::exchange(drain_replies_, {})) reply.ok();
+}
+
+void Agent::cut_all(const std::string& why) {
+    serving_.cut_all(why);
+    channels_.cut_all(why);
 }
 
 void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
@@ -181,18 +197,19 @@ void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
     }
     const std::string node = spec_ ? spec_->node : std::string(context_.instance_name());
     auto shared = std::make_shared<Reply<Done>>(std::move(reply));
-    enrolment_ = Enrolment::start(io_, gateway_, options_.connect_timeout, *identity_, *parsed,
-                                  node, [this, shared](Result<std::string> pin) {
-                                      enrolment_.reset();
-                                      if (!pin) return shared->fail(pin.error());
-                                      auto stored = store_pin(context_.state_dir(), *pin);
-                                      if (!stored) return shared->fail(stored.error());
-                                      context_.info("enrolled with the gateway " +
-                                                    to_text(gateway_) + ", its key is " + *pin);
-                                      start_uplinks();
-                                      shared->ok();
-                                      changed();
-                                  });
+    enrolment_ =
+        Enrolment::start(io_, route_, options_.connect_timeout, *identity_, *parsed, node,
+                         [this, shared](Result<std::string> pin) {
+                             enrolment_.reset();
+                             if (!pin) return shared->fail(pin.error());
+                             auto stored = store_pin(context_.state_dir(), *pin);
+                             if (!stored) return shared->fail(stored.error());
+                             context_.info("enrolled with the gateway " + to_text(route_.gateway) +
+                                           ", its key is " + *pin);
+                             start_uplinks();
+                             shared->ok();
+                             changed();
+                         });
 }
 
 void Agent::stop() {
@@ -204,7 +221,7 @@ void Agent::stop() {
     for (auto& reply : std::exchange(drain_replies_, {}))
         reply.fail(Errc::closed, "the tunnel is stopping");
     draining_ = false;
-    serving_.cut_all("this node is stopping");
+    cut_all("this node is stopping");
     for (const auto& uplink : uplinks_) uplink->stop("this node is stopping");
     drain_timer_.cancel();
     report_timer_.cancel();
@@ -231,7 +248,7 @@ Result<Done> Agent::make_uplinks() {
         const std::size_t index = uplinks_.size() - 1;
         slot = std::make_unique<Uplink>(
             io_,
-            Uplink::Settings{gateway_, options_.connect_timeout, options_.reconnect_max, budget,
+            Uplink::Settings{route_, options_.connect_timeout, options_.reconnect_max, budget,
                              loops_.pick(index)},
             *identity_,
             Uplink::Events{
@@ -279,9 +296,26 @@ Uplink* Agent::any_uplink() {
     return nullptr;
 }
 
+/// For a service channel: over the link that has least to do, once the gateway routes to this node.
+Result<std::shared_ptr<Stream>> Agent::call_out(OpenRequest request) {
+    Link* best = nullptr;
+    for (const auto& uplink : uplinks_) {
+        Link* link = uplink->link();
+        if (link == nullptr || !link->is_open() || link->streams() >= streams_per_link_max)
+            continue;
+        const auto load = [](const Link& one) {
+            return std::pair(one.unsent() / (64 * 1024), one.streams());
+        };
+        if (best == nullptr || load(*link) < load(*best)) best = link;
+    }
+    if (!confirmed_ || best == nullptr)
+        return Error{Errc::unavailable, "no link to the gateway, or not active"};
+    return best->open(std::move(request));
+}
+
 void Agent::on_welcome(Uplink& uplink, const msg::Welcome& welcome) {
     const std::uint32_t up = links_up();
-    context_.info("link to the gateway " + welcome.gateway + " (" + to_text(gateway_) +
+    context_.info("link to the gateway " + welcome.gateway + " (" + to_text(route_.gateway) +
                   ") is up, " + std::to_string(up) + " of " + std::to_string(uplinks_.size()));
     on_view(welcome.view);
     resume_serving(&uplink);
@@ -363,7 +397,7 @@ void Agent::on_fenced(const RegisterView& view, bool drain) {
     if (drain)
         draining_ = true;
     else
-        serving_.cut_all("fenced by epoch " + std::to_string(view.epoch));
+        cut_all("fenced by epoch " + std::to_string(view.epoch));
     finish_drain_if_over();
     events_.push(event(TunnelEvent::Type::fenced));
     changed();
@@ -373,6 +407,7 @@ void Agent::stop_serving(StatusCode code, std::string text) {
     epoch_active_ = 0;
     confirmed_ = false;
     serving_.close_gate(code, std::move(text));
+    channels_.close_gate();
 }
 
 void Agent::on_claim_answer(const msg::ClaimAnswer& answer) {
@@ -399,6 +434,7 @@ void Agent::on_activated(std::uint64_t number) {
         context_.info("active: the gateway routes to this node under epoch " +
                       std::to_string(epoch));
     if (reply != nullptr) reply->ok();
+    channels_.release();
     changed();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "channels.hpp"
 #include "enrolment.hpp"
 #include "event_queue.hpp"
 #include "options.hpp"
@@ -30,7 +31,7 @@ namespace umbra::gateway {
 /// closes on a higher epoch, on a drain, and while no link is up.
 class Agent {
 public:
-    Agent(boost::asio::io_context& io, Context context, AgentOptions options, Endpoint gateway);
+    Agent(boost::asio::io_context& io, Context context, AgentOptions options, Route route);
 
     void open(TunnelSpec spec, Reply<Done> reply);
     void configure(TunnelSpec spec, Reply<Done> reply);
@@ -73,10 +74,14 @@ private:
     void on_epoch_refused(const msg::RefusedEpoch& refused);
     void on_answer(const msg::Answer& answer);
     void on_denied(std::string text);
+    void on_call_refused(const std::string& text);
 
     void resume_serving(Uplink* over = nullptr);
     void stop_serving(StatusCode code, std::string text);
     void finish_drain_if_over();
+    void cut_all(const std::string& why);
+    [[nodiscard]] Result<std::shared_ptr<Stream>> call_out(OpenRequest request);
+    [[nodiscard]] std::size_t streams() const { return serving_.streams() + channels_.streams(); }
     void fail_ask(Ask ask, const Error& error);
 
     [[nodiscard]] TunnelState state() const;
@@ -90,7 +95,7 @@ private:
     boost::asio::io_context& io_;
     const Context context_;
     const AgentOptions options_;
-    const Endpoint gateway_;
+    const Route route_;
     const BootId boot_;
     Loops loops_;  ///< Outlives the uplinks.
     bool stopping_ = false;
@@ -115,10 +120,13 @@ private:
 
     EventQueue events_;
     Serving serving_;
+    Channels channels_;
     boost::asio::steady_timer drain_timer_, report_timer_;
     bool report_armed_ = false;
     std::uint64_t denied_ = 0;
     std::string denied_text_;
+    std::uint64_t calls_refused_ = 0;  ///< Since the last line in the log.
+    Instant calls_refused_told_{};
     TunnelState state_reported_ = TunnelState::down;
     std::string detail_reported_;
     std::uint32_t links_reported_ = 0;

@@ -20,10 +20,13 @@ AgentOptions checked(AgentOptions options) {
     return options;
 }
 
-Endpoint gateway_of(const AgentOptions& options) {
+Route route_of(const AgentOptions& options) {
     auto endpoint = parse_endpoint(options.address);
     if (!endpoint) throw Failure(Errc::invalid, "address: " + endpoint.error().message);
-    return std::move(*endpoint);
+    auto proxy = choose_proxy({options.proxy, options.proxy_user, options.proxy_password_file},
+                              ProxyEnvironment::of_process(), *endpoint);
+    if (!proxy) throw Failure(proxy.error().code, proxy.error().message);
+    return {std::move(*endpoint), std::move(*proxy)};
 }
 
 }  // namespace
@@ -31,7 +34,7 @@ Endpoint gateway_of(const AgentOptions& options) {
 GatewayTunnel::GatewayTunnel(Context context, AgentOptions options)
     : context_(context),
       io_(std::make_unique<asio::io_context>(1)),
-      agent_(std::make_unique<Agent>(*io_, context, checked(options), gateway_of(options))),
+      agent_(std::make_unique<Agent>(*io_, context, checked(options), route_of(options))),
       work_(io_->get_executor()) {
     // Signals are the host's business.
     sigset_t all, before;

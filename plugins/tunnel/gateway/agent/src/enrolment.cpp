@@ -72,7 +72,7 @@ Result<Digest> enrol_proof(const Digest& secret, ByteView exporter) {
     return proof;
 }
 
-std::shared_ptr<Enrolment> Enrolment::start(asio::io_context& io, const Endpoint& gateway,
+std::shared_ptr<Enrolment> Enrolment::start(asio::io_context& io, const Route& route,
                                             Duration connect_timeout, TlsIdentity identity,
                                             const Invitation& invitation, std::string node,
                                             Outcome outcome) {
@@ -80,8 +80,8 @@ std::shared_ptr<Enrolment> Enrolment::start(asio::io_context& io, const Endpoint
     enrolment->invitation_ = invitation;
     enrolment->node_ = std::move(node);
     enrolment->outcome_ = std::move(outcome);
-    enrolment->dial_ = Dial::start(
-        io, gateway, connect_timeout,
+    enrolment->dial_ = GatewayDial::start(
+        io, route, connect_timeout,
         [me = enrolment, identity = std::move(identity)](Result<asio::ip::tcp::socket> result) {
             me->dial_.reset();
             if (!result) return me->finish(result.error());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dial.hpp"
+#include "gateway_dial.hpp"
 #include <umbra/gateway/invitation.hpp>
 #include <umbra/gateway/link.hpp>
 
@@ -20,7 +20,7 @@ public:
     /// The pin of the gateway, or why not: `denied` when the gateway refused the invitation.
     using Outcome = std::function<void(Result<std::string>)>;
 
-    static std::shared_ptr<Enrolment> start(boost::asio::io_context& io, const Endpoint& gateway,
+    static std::shared_ptr<Enrolment> start(boost::asio::io_context& io, const Route& route,
                                             Duration connect_timeout, TlsIdentity identity,
                                             const Invitation& invitation, std::string node,
                                             Outcome outcome);
@@ -36,7 +36,7 @@ private:
     Invitation invitation_;
     std::string node_;
     Outcome outcome_;
-    std::shared_ptr<Dial> dial_;
+    std::shared_ptr<GatewayDial> dial_;
     std::shared_ptr<Link> link_;
 };
 

@@ -18,6 +18,9 @@ struct AgentOptions {
     Duration reconnect_max{};
     std::optional<std::string> pin;
     std::vector<std::string> permit_networks;
+    std::optional<std::string> proxy;
+    std::optional<std::string> proxy_user;
+    std::optional<std::string> proxy_password_file;
 };
 
 inline constexpr auto agent_schema = options<AgentOptions>(
@@ -42,6 +45,14 @@ inline constexpr auto agent_schema = options<AgentOptions>(
                                         "digits; without it, the one of the enrolment."),
     opt<&AgentOptions::permit_networks>("permit_networks")
         .help("Networks that names of internal systems may lead to although they are loopback, "
-              "link-local, multicast or metadata addresses, for example [\"127.0.0.0/8\"]."));
+              "link-local, multicast or metadata addresses, for example [\"127.0.0.0/8\"]."),
+    opt<&AgentOptions::proxy>("proxy").help("HTTP proxy that leads to the gateway, \"host:port\" "
+                                            "or \"http://user@host:port\"; \"none\": "
+                                            "none; without this key the environment variables "
+                                            "https_proxy, all_proxy and no_proxy decide."),
+    opt<&AgentOptions::proxy_user>("proxy_user").help("User at the proxy."),
+    opt<&AgentOptions::proxy_password_file>("proxy_password_file")
+        .type(UMBRA_OPT_PATH)
+        .help("File whose first line is the password of that user; read at each connect."));
 
 }  // namespace umbra::gateway

@@ -10,6 +10,8 @@ namespace {
 
 /// What changes with every stream is told to the host at most this often.
 constexpr Duration report_pause = 250ms;
+/// Pause between two lines in the log about users of service channels.
+constexpr Duration calls_refused_pause = 1s;
 
 }  // namespace
 
@@ -49,11 +51,12 @@ std::string Agent::detail() const {
         if (!uplink->is_up() &&
             (worst == nullptr || (uplink->is_refused() && !worst->is_refused())))
             worst = uplink.get();
-    if (worst == nullptr) return "";
+    if (worst == nullptr) return channels_.trouble();
     const std::uint32_t up = links_up();
     if (up == 0) return worst->trouble();
+    const std::string ports = channels_.trouble();
     return std::to_string(up) + " of " + std::to_string(uplinks_.size()) +
-           " links up: " + worst->trouble();
+           " links up: " + worst->trouble() + (ports.empty() ? "" : "; ") + ports;
 }
 
 TunnelEvent Agent::event(TunnelEvent::Type type) const {
@@ -61,7 +64,7 @@ TunnelEvent Agent::event(TunnelEvent::Type type) const {
     event.type = type;
     event.state = state();
     event.links = links_up();
-    event.streams = static_cast<std::uint32_t>(serving_.streams());
+    event.streams = static_cast<std::uint32_t>(streams());
     event.reg = to_host(view_, view_known_);
     if (event.links == 0) {
         Instant heard{};
@@ -75,13 +78,13 @@ void Agent::changed() {
     if (stopping_) return;
     if (state() != state_reported_ || links_up() != links_reported_ || detail() != detail_reported_)
         return report_state();
-    if (serving_.streams() == streams_reported_ || report_armed_) return;
+    if (streams() == streams_reported_ || report_armed_) return;
     report_armed_ = true;
     report_timer_.expires_after(report_pause);
     report_timer_.async_wait([this](boost::system::error_code error) {
         report_armed_ = false;
         if (error) return;
-        if (serving_.streams() != streams_reported_) report_state();
+        if (streams() != streams_reported_) report_state();
         report_denied();
     });
 }
@@ -91,7 +94,7 @@ void Agent::report_state() {
     const std::string detail_before = std::exchange(detail_reported_, detail());
     state_reported_ = state();
     links_reported_ = links_up();
-    streams_reported_ = serving_.streams();
+    streams_reported_ = streams();
     TunnelEvent now = event(TunnelEvent::Type::state);
     now.detail = detail_reported_;
     if (state_reported_ != before &&
@@ -115,6 +118,17 @@ void Agent::on_denied(std::string text) {
         report_denied();
         changed();
     });
+}
+
+void Agent::on_call_refused(const std::string& text) {
+    const Instant now = boot_now();
+    if (now - calls_refused_told_ < calls_refused_pause) {
+        ++calls_refused_;
+        return;
+    }
+    calls_refused_told_ = now;
+    context_.warn(text + " (" + std::to_string(std::exchange(calls_refused_, 0)) +
+                  " more like it)");
 }
 
 void Agent::report_denied() {

@@ -53,15 +53,15 @@ void Uplink::stop(std::string why) {
 
 void Uplink::dial() {
     phase_ = Phase::dialing;
-    dial_ = Dial::start(io_, settings_.gateway, settings_.connect_timeout,
-                        [this](Result<asio::ip::tcp::socket> result) {
-                            dial_.reset();
-                            if (!result) {
-                                refused_ = false;
-                                return lost(result.error().message);
-                            }
-                            on_socket(std::move(*result));
-                        });
+    dial_ = GatewayDial::start(io_, settings_.route, settings_.connect_timeout,
+                               [this](Result<asio::ip::tcp::socket> result) {
+                                   dial_.reset();
+                                   if (!result) {
+                                       refused_ = false;
+                                       return lost(result.error().message);
+                                   }
+                                   on_socket(std::move(*result));
+                               });
 }
 
 void Uplink::on_socket(asio::ip::tcp::socket socket) {
@@ -109,7 +109,7 @@ void Uplink::on_closed(const LinkClosed& closed) {
     // A wrong key will be wrong the next time: say so instead of "connecting".
     refused_ = turned_away_ || closed.why == LinkClosed::Why::wrong_key;
     std::string why = closed.text;
-    if (!said_.empty()) why = "the gateway " + to_text(settings_.gateway) + " says: " + said_;
+    if (!said_.empty()) why = "the gateway " + to_text(settings_.route.gateway) + " says: " + said_;
     // State first: whoever is told looks.
     phase_ = Phase::waiting;
     if (was_up) events_.on_down();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backoff.hpp"
-#include "dial.hpp"
+#include "gateway_dial.hpp"
 #include <umbra/gateway/link.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -19,7 +19,7 @@ namespace umbra::gateway {
 class Uplink {
 public:
     struct Settings {
-        Endpoint gateway;
+        Route route;
         Duration connect_timeout;
         Duration reconnect_max;
         std::shared_ptr<MemoryBudget> budget;
@@ -43,6 +43,8 @@ public:
     void send(const ControlMessage& message) { link_->send(message); }
 
     [[nodiscard]] bool is_up() const noexcept { return phase_ == Phase::up; }
+    /// Null unless it is up.
+    [[nodiscard]] Link* link() const noexcept { return is_up() ? link_.get() : nullptr; }
     /// The last attempt was turned away by the gateway, or by us for its key.
     [[nodiscard]] bool is_refused() const noexcept { return refused_; }
     /// Of the last link that had been up, once it is down: when it said anything last.
@@ -75,7 +77,7 @@ private:
     Instant last_heard_{};
     std::minstd_rand random_;
     boost::asio::steady_timer timer_;
-    std::shared_ptr<Dial> dial_;
+    std::shared_ptr<GatewayDial> dial_;
     std::shared_ptr<Link> link_;
 };
 

@@ -57,7 +57,9 @@ json::object counters_json(const Counters& counters) {
             {"wrong_proofs", counters.wrong_proofs},
             {"refused_links", counters.refused_links},
             {"claims_granted", counters.claims_granted},
-            {"claims_refused", counters.claims_refused}};
+            {"claims_refused", counters.claims_refused},
+            {"channel_streams", counters.channel_streams},
+            {"channel_refused", counters.channel_refused}};
 }
 
 std::int64_t unix_now() {
@@ -129,6 +131,7 @@ std::string Server::Impl::status() const {
                      {"register", shared_ ? shared_->status() : json::object{{"store", "file"}}},
                      {"pairs", std::move(pairs)},
                      {"listeners", std::move(listeners)},
+                     {"channels", channels_.status()},
                      {"counters", counters_json(context_.counters)}});
 }
 

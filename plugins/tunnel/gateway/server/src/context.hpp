@@ -44,6 +44,8 @@ struct Counters {
     std::uint64_t refused_links = 0;  ///< Enrolled, but turned away.
     std::uint64_t claims_granted = 0;
     std::uint64_t claims_refused = 0;
+    std::uint64_t channel_streams = 0;  ///< Of instances, connected to their services.
+    std::uint64_t channel_refused = 0;  ///< Of instances, that reached nothing.
 };
 
 class SharedRegister;

@@ -121,13 +121,21 @@ void print_pair(const json::object& pair) {
 }
 
 /// ": 3 now, 17 served; refused: per_source 2"
-std::string way_in(const json::object& counters) {
+std::string tally(const json::object& counters, const char* now) {
     std::string refused;
     for (const auto& [reason, count] : counters.at("refused").as_object())
         refused += fmt::format("{}{} {}", refused.empty() ? "; refused: " : ", ",
                                std::string_view(reason), json::serialize(count));
-    return fmt::format(": {} now, {} served{}", text(counters, "clients_now"),
-                       text(counters, "served"), refused);
+    return fmt::format(": {} now, {} served{}", text(counters, now), text(counters, "served"),
+                       refused);
+}
+
+std::string way_in(const json::object& counters) { return tally(counters, "clients_now"); }
+
+void print_channel(const json::object& channel) {
+    std::printf("channel %s: %s -> %s, pair %s%s\n", text(channel, "name").c_str(),
+                text(channel, "target").c_str(), text(channel, "address").c_str(),
+                text(channel, "pair").c_str(), tally(channel, "streams").c_str());
 }
 
 /// A register that other gateways share; nothing is said of one on the disk.
@@ -167,6 +175,7 @@ int status(const std::string& admin, bool as_json) {
                     text(listener, "pair").c_str(),
                     way_in(listener.at("counters").as_object()).c_str());
     }
+    for (const auto& one : all.at("channels").as_array()) print_channel(one.as_object());
     for (const char* door : {"socks5", "http_connect"})
         if (!all.at(door).is_null())
             std::printf("%s: %s%s\n", door, text(all, door).c_str(),

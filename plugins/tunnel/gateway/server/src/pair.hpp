@@ -54,6 +54,9 @@ public:
     /// Gives the client a stream, parks it, or turns it away.
     void serve(std::shared_ptr<Client> client);
 
+    /// Why this process may not call out under `epoch`; nothing when it is the active one.
+    [[nodiscard]] std::optional<OpenStatus> objection(const Session& session, Epoch epoch) const;
+
     void enrolled(const std::string& node);
     void removed(const std::string& node);
     void admit(const std::string& node, AdmitAnswer answer);

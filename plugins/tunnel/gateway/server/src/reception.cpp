@@ -37,9 +37,9 @@ void Reception::receive(tcp::socket socket) {
     events.on_control = [this, guest](ControlMessage message) {
         on_control(guest, std::move(message));
     };
-    // Service channels come with a later version.
-    events.on_open = [](std::shared_ptr<Stream> stream) {
-        stream->refuse(StatusCode::denied, "this gateway takes no streams from instances");
+    // Streams come after the welcome only.
+    events.on_open = [this, guest](std::shared_ptr<Stream> stream) {
+        desk_.call_out(*guest->pair, *guest->session, std::move(stream));
     };
     events.on_closed = [this, guest](const LinkClosed& closed) { on_closed(guest, closed); };
     guest->link->start(std::move(events));

@@ -29,6 +29,9 @@ public:
         std::function<const Roster&()> roster;
         /// The pair of that name; made when there is none.
         std::function<Result<Pair*>(const std::string& name)> pair;
+        /// Takes a stream that the instance opens.
+        std::function<void(const Pair& pair, const Session& session, std::shared_ptr<Stream>)>
+            call_out;
         /// Changes the roster durably, one change after the other. `edit` returns why not.
         std::function<void(std::function<Result<Done>(Roster&)> edit,
                            std::function<void(Result<Done>)> done)>

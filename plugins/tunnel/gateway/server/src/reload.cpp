@@ -96,23 +96,49 @@ const std::array listener_rows = std::to_array<ListenerRow>({
      }},
 });
 
+/// The same for each channel.
+struct ChannelRow {
+    const char* key;
+    std::string (*shown)(const ChannelSettings&);
+};
+const std::array channel_rows = std::to_array<ChannelRow>({
+    {"target", [](const ChannelSettings& c) { return to_string(c.target); }},
+    {"address", [](const ChannelSettings& c) { return to_string(c.address); }},
+    {"pair", [](const ChannelSettings& c) { return c.pair; }},
+});
+
 std::string change(const std::string& key, const std::string& from, const std::string& to) {
     return key + ": " + (from.empty() ? "none" : from) + " -> " + (to.empty() ? "none" : to);
 }
 
-const ListenerSettings* find(const Settings& settings, const std::string& name) {
-    const auto found =
-        std::ranges::find_if(settings.listeners, [&](const auto& l) { return l.name == name; });
-    return found == settings.listeners.end() ? nullptr : &*found;
+template <class T>
+const T* find(const std::vector<T>& all, const std::string& name) {
+    const auto found = std::ranges::find(all, name, &T::name);
+    return found == all.end() ? nullptr : &*found;
+}
+
+template <class T>
+std::set<std::string> names_of(const std::vector<T>& a, const std::vector<T>& b) {
+    std::set<std::string> names;
+    for (const auto* all : {&a, &b})
+        for (const T& one : *all) names.insert(one.name);
+    return names;
+}
+
+/// Lines about what differs between the two, either of which may be null.
+template <class Rows, class T>
+void compare(const Rows& keys, const std::string& path, const T* was, const T* is,
+             ReloadPlan& plan) {
+    for (const auto& row : keys) {
+        const std::string from = was == nullptr ? std::string() : row.shown(*was);
+        const std::string to = is == nullptr ? std::string() : row.shown(*is);
+        if (from != to) plan.live.push_back(change(path + "." + row.key, from, to));
+    }
 }
 
 void compare_listener(const std::string& name, const ListenerSettings* was,
                       const ListenerSettings* is, ReloadPlan& plan) {
-    for (const ListenerRow& row : listener_rows) {
-        const std::string from = was == nullptr ? std::string() : row.shown(*was);
-        const std::string to = is == nullptr ? std::string() : row.shown(*is);
-        if (from != to) plan.live.push_back(change("listener." + name + "." + row.key, from, to));
-    }
+    compare(listener_rows, "listener." + name, was, is, plan);
     const auto before = was == nullptr ? std::vector<NewDoor>() : doors_of(*was);
     const auto after = is == nullptr ? std::vector<NewDoor>() : doors_of(*is);
     for (const auto& door : after)
@@ -155,12 +181,13 @@ ReloadPlan plan_reload(const Settings& running, const Settings& file) {
             plan.close.emplace_back(row.door);
         }
     }
-    std::set<std::string> names;
-    for (const auto* settings : {&running, &file})
-        for (const auto& listener : settings->listeners) names.insert(listener.name);
-    for (const auto& name : names)
-        compare_listener(name, find(running, name), find(file, name), plan);
+    for (const auto& name : names_of(running.listeners, file.listeners))
+        compare_listener(name, find(running.listeners, name), find(file.listeners, name), plan);
     plan.next.listeners = file.listeners;
+    for (const auto& name : names_of(running.channels, file.channels))
+        compare(channel_rows, "channel." + name, find(running.channels, name),
+                find(file.channels, name), plan);
+    plan.next.channels = file.channels;
     return plan;
 }
 
@@ -168,6 +195,7 @@ std::vector<std::string> reload_keys() {
     std::vector<std::string> keys;
     for (const Row& row : rows) keys.emplace_back(row.key);
     for (const ListenerRow& row : listener_rows) keys.push_back(std::string("listener.") + row.key);
+    for (const ChannelRow& row : channel_rows) keys.push_back(std::string("channel.") + row.key);
     return keys;
 }
 

@@ -51,6 +51,7 @@ Server::Impl::Impl(Settings settings)
                [this](const std::string& pair, std::shared_ptr<Client> client) {
                    pairs_.at(pair)->serve(std::move(client));
                }),
+      channels_(context_),
       signals_(context_.io, SIGTERM, SIGINT, SIGHUP),
       ticker_(context_.io),
       started_(base::boot_now()),
@@ -74,6 +75,10 @@ Result<Done> Server::Impl::open() {
     Reception::Desk desk;
     desk.roster = [this]() -> const Roster& { return roster_; };
     desk.pair = [this](const std::string& name) { return pair(name); };
+    desk.call_out = [this](const Pair& from, const Session& session,
+                           std::shared_ptr<Stream> stream) {
+        channels_.offer(from, session, std::move(stream));
+    };
     desk.change = [this](Edit edit, Edited done) { change(std::move(edit), std::move(done)); };
     reception_ = std::make_unique<Reception>(context_, *identity_, std::move(desk));
     if (auto done = open_doors(); !done) return done;
@@ -155,6 +160,7 @@ Result<std::unique_ptr<Door>> Server::Impl::open_door(const NewDoor& door) {
 Result<Done> Server::Impl::open_doors() {
     const auto& settings = context_.settings;
     ways_in_.configure();
+    channels_.configure();
     std::vector<NewDoor> wanted{{"listen", settings.listen}};
     for (const auto& listener : settings.listeners) {
         if (auto serving = pair(listener.pair); !serving) return serving.error();
@@ -245,6 +251,7 @@ void Server::Impl::stop() {
     (void)base::notify("STOPPING=1");
     for (const auto& [what, door] : doors_) door->close();
     reception_->stop();
+    channels_.stop();
     for (const auto& [name, pair] : pairs_) pair->stop();
     if (shared_) shared_->stop();
     // What was said last is on its way: links send before they close.
@@ -285,6 +292,7 @@ bool Server::Impl::take(const SettingsLoad& load) {
     }
     context_.settings = std::move(plan.next);
     ways_in_.configure();
+    channels_.configure();
     for (const auto& what : plan.close) {
         close_door(std::move(doors_[what]));
         doors_.erase(what);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "channels.hpp"
 #include "context.hpp"
 #include "door.hpp"
 #include "pair.hpp"
@@ -68,6 +69,7 @@ private:
     std::map<std::string, std::unique_ptr<Pair>> pairs_;
     std::unique_ptr<Reception> reception_;
     WaysIn ways_in_;
+    Channels channels_;
     std::map<std::string, std::unique_ptr<Door>>
         doors_;  ///< By what they are: "listener crm:9000".
     std::optional<base::HttpServer> admin_;

@@ -115,7 +115,7 @@ Table schema() {
                     "the PROXY protocol, version 2; nobody else may connect then."},
     };
     Table root;
-    root.tables = {gateway, admin, listener};
+    root.tables = {gateway, admin, listener, channel_schema()};
     return root;
 }
 
@@ -253,6 +253,7 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     }
     const auto& clients = gateway.table("clients");
     ClientSettings client_settings{networks.read(clients, "allow")};
+    auto channels = load_channels(root.named("channel"), *source, problems);
     if (admin.has("listen")) {
         const auto& addresses = admin.addresses("listen");
         if (addresses.size() != 1 || addresses.front().unix_path.empty())
@@ -285,6 +286,7 @@ SettingsLoad load_settings(const std::filesystem::path& file) {
     client_settings.per_source = static_cast<std::size_t>(clients.integer("per_source"));
     settings.clients = std::move(client_settings);
     settings.listeners = std::move(listeners);
+    settings.channels = std::move(channels);
     load.settings = std::move(settings);
     return load;
 }

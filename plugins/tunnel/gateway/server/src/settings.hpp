@@ -1,6 +1,7 @@
 #pragma once
 
 #include "admission.hpp"
+#include "channel_settings.hpp"
 #include "register_settings.hpp"
 #include <umbra/config/problem.hpp>
 #include <umbra/config/schema.hpp>
@@ -54,6 +55,7 @@ struct Settings {
     std::size_t threads = 1;  ///< Loops for the bytes of links; 0: see `Loops`.
     std::string admin;        ///< "unix:/path"
     std::vector<ListenerSettings> listeners;
+    std::vector<ChannelSettings> channels;
 };
 
 struct SettingsLoad {

@@ -59,6 +59,21 @@ std::shared_ptr<Link> Pair::route() const {
     return best;
 }
 
+std::optional<OpenStatus> Pair::objection(const Session& session, Epoch epoch) const {
+    const auto stale = [](std::string text) {
+        return OpenStatus{StatusCode::stale_epoch, std::move(text)};
+    };
+    if (!may_route()) return stale("this gateway routes nothing at the moment");
+    if (active_ && active_->node == session.node && active_->boot == session.boot &&
+        active_->epoch == epoch && register_.may_activate(session.node, session.boot, epoch))
+        return std::nullopt;
+    const std::string who =
+        active_ ? active_->node + " is active under epoch " + std::to_string(active_->epoch)
+                : std::string("nobody is active");
+    return stale("epoch " + std::to_string(epoch) + " of " + session.node +
+                 " is not routed here, " + who);
+}
+
 void Pair::serve(std::shared_ptr<Client> client) {
     client->deadline = boot_now() + context_.settings.park_time;
     // First come, first served: nobody overtakes those who wait.
