@@ -180,3 +180,25 @@ def ssh_server_restarted(options):
         holds_for(lambda: pair.status("beta")["role"] == "shadow", 2, "the roles stay")
         pair["sshd"].start()
         pair.wait_settled("alpha")
+
+
+@scenario
+def ssh_frozen_master(options):
+    """A frozen instance's client goes on serving, so that nobody is refused; when it wakes up, the
+    new master gets the port."""
+    with SshPair(options).up() as pair:
+        loop = pair.request_loop()
+        pair["alpha"].freeze()
+        wait_for(lambda: pair.status("beta")["role"] == "master", 15, "beta takes over")
+        wait_for(
+            lambda: "the server does not listen on" in pair.tunnel("beta")["detail"],
+            10,
+            "beta tells why it does not serve yet",
+        )
+        expect(pair.tunnel("beta")["state"] == "standby", f"it stands by: {pair.tunnel('beta')}")
+        pair.expect_served()
+        pair["alpha"].thaw()
+        pair.wait_settled("beta")
+        loop.stop()
+        print(f"outage {loop.outage() * 1000:.0f} ms")
+        expect(loop.outage() < 2, f"outage of {loop.outage():.3f} s")
