@@ -24,11 +24,8 @@ constexpr std::size_t shed_bytes_min = 64u << 10;
 constexpr std::size_t unsent_high = 128u << 10;  ///< Users are not read beyond it.
 constexpr std::size_t turn_bytes_max = 256u << 10;
 constexpr std::size_t control_unsent_max = 1u << 20;
-constexpr std::size_t pings_open_max = 16;
-constexpr std::size_t peer_pings_per_second_max = 200;
 constexpr std::uint32_t control_id = 1;
 constexpr std::uint32_t id_max = 0x7fffffff;
-constexpr Duration linger_time = 500ms;
 
 }  // namespace
 
@@ -148,7 +145,7 @@ Result<std::shared_ptr<Stream>> LinkImpl::open(OpenRequest request) {
     auto stream = std::make_shared<StreamImpl>(*this, next_id_, StreamImpl::Role::opener);
     streams_.emplace(next_id_, stream);
     next_id_ += 2;
-    stream->begin(std::move(request));
+    stream->begin(request);
     return std::shared_ptr<Stream>{std::move(stream)};
 }
 
@@ -449,184 +446,6 @@ void LinkImpl::flush() {
         me->write_armed_ = false;
         if (!error) me->flush();
     });
-}
-
-// --- liveness ------------------------------------------------------------------------------------
-
-void LinkImpl::arm_timer() {
-    if (state_ == State::closed) return;
-    Duration wait = started_ + admission_limit - boot_now();
-    if (admitted_) {
-        if (options_.ping_every == Duration::zero()) {
-            timer_.cancel();
-            return;
-        }
-        wait = last_ping_ + options_.ping_every - boot_now();
-    }
-    timer_.expires_after(std::max<Duration>(wait, 1ms));
-    timer_.async_wait([me = self()](boost::system::error_code error) {
-        if (!error) me->on_timer();
-    });
-}
-
-void LinkImpl::on_timer() {
-    if (state_ == State::closed) return;
-    if (!admitted_) {
-        if (boot_now() - started_ >= admission_limit)
-            return end(
-                state_ == State::handshaking ? LinkClosed::Why::handshake : LinkClosed::Why::silent,
-                "the other side did not introduce itself in time");
-        return arm_timer();
-    }
-    const auto silent = [this] {
-        return options_.dead_after > Duration::zero() &&
-               boot_now() - last_heard() > options_.dead_after;
-    };
-    // When this process itself was late, an answer may be waiting in the kernel.
-    if (silent()) {
-        std::size_t count = 0;
-        const Tls::Step step = tls_.read(incoming_, count);
-        if (count > 0) {
-            heard();
-            take(ByteView{incoming_}.first(count));
-        }
-        if (state_ != State::open) return;
-        if (step == Tls::Step::ended || step == Tls::Step::failed)
-            return end(LinkClosed::Why::lost, tls_.why());
-        // A full slab may leave bytes in OpenSSL's buffer that wake nobody.
-        asio::post(executor(), [me = self()] { me->on_readable(); });
-    }
-    if (silent())
-        return end(
-            LinkClosed::Why::silent,
-            "nothing was heard for " + std::to_string((boot_now() - last_heard()) / 1ms) + " ms");
-    if (boot_now() - last_ping_ >= options_.ping_every) send_ping();
-    arm_timer();
-}
-
-void LinkImpl::send_ping() {
-    last_ping_ = boot_now();
-    if (pings_.size() >= pings_open_max) pings_.pop_front();
-    pings_.push_back({next_nonce_, last_ping_});
-    put({FrameType::ping, flag::syn, 0, next_nonce_++});
-}
-
-void LinkImpl::on_ping(const FrameHeader& header) {
-    const Instant now = boot_now();
-    if (!header.has(flag::ack)) {
-        if (now - peer_pings_since_ > 1s) {
-            peer_pings_since_ = now;
-            peer_pings_ = 0;
-        }
-        if (++peer_pings_ > peer_pings_per_second_max) return violated("too many pings");
-        return put({FrameType::ping, flag::ack, 0, header.length});
-    }
-    while (!pings_.empty()) {
-        const Ping ping = pings_.front();
-        pings_.pop_front();
-        if (ping.nonce != header.length) continue;
-        const Duration round_trip = now - ping.sent;
-        figures_->round_trip = round_trip;
-        if (round_trip_min_ == Duration::zero() || round_trip < round_trip_min_)
-            round_trip_min_ = round_trip;
-        return prove(ping.sent);
-    }
-}
-
-bool LinkImpl::may_deliver() {
-    if (options_.proof_for == Duration::zero() || !admitted_) return true;
-    if (held_) return false;
-    if (boot_now() - proof_ <= options_.proof_for) return true;
-    held_ = true;
-    send_ping();
-    return false;
-}
-
-void LinkImpl::prove(Instant sent) {
-    proof_ = std::max(proof_, sent);
-    if (!held_ || boot_now() - proof_ > options_.proof_for) return;
-    held_ = false;
-    std::vector<std::shared_ptr<StreamImpl>> waiting;
-    for (const auto& [id, stream] : streams_) waiting.push_back(stream);
-    for (const auto& stream : waiting) stream->deliver_waiting();
-    const auto offers = std::move(offers_);
-    offers_.clear();
-    for (const auto& stream : offers) offer(stream);
-}
-
-void LinkImpl::offer(std::shared_ptr<StreamImpl> stream) {
-    if (!may_deliver()) return offers_.push_back(std::move(stream));
-    if (state_ != State::open || stream->ended()) return;
-    if (events_.on_open) events_.on_open(std::move(stream));
-}
-
-// --- the end -------------------------------------------------------------------------------------
-
-void LinkImpl::end(LinkClosed::Why why, std::string text) {
-    if (state_ == State::closed) return;
-    const bool polite = why == LinkClosed::Why::local && state_ == State::open;
-    if (polite) {
-        if (plain_used_ > 0 && tls_.write(ByteView{plain_}.first(plain_used_)) == Tls::Step::done)
-            plain_used_ = 0;
-        tls_.finish();
-        (void)tls_.flush();
-    }
-    const bool started = state_ != State::idle;
-    state_ = State::closed;
-    timer_.cancel();
-    watch_.stop();
-    const auto streams = std::move(streams_);
-    streams_.clear();
-    figures_->unsent = 0;
-    for (const auto& [id, stream] : streams) stream->on_link_lost(text);
-    ready_.clear();
-    offers_.clear();
-    current_.reset();
-    boost::system::error_code ignored;
-    if (polite) {
-        linger();
-    } else {
-        socket_.close(ignored);
-    }
-    if (!started) return;
-    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text), last_heard()}] {
-        auto on_closed = std::move(me->events_.on_closed);
-        me->events_ = {};
-        if (on_closed) on_closed(closed);
-    });
-}
-
-/// Closing a socket with unread bytes resets it, and the reset can destroy the last words that are
-/// on their way. So the input is read and dropped for a moment.
-void LinkImpl::linger() {
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
-    timer_.expires_after(linger_time);
-    timer_.async_wait([me = self()](boost::system::error_code error) {
-        boost::system::error_code unused;
-        if (!error) me->socket_.close(unused);
-    });
-    struct Dropper {
-        std::shared_ptr<LinkImpl> me;
-        void operator()(boost::system::error_code error) {
-            if (error) return;
-            ssize_t got = 0;
-            for (std::size_t dropped = 0; dropped < turn_bytes_max; dropped += slab_bytes) {
-                got = ::recv(me->socket_.native_handle(), me->incoming_.data(),
-                             me->incoming_.size(), MSG_DONTWAIT);
-                if (got <= 0) break;
-            }
-            if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
-                me->socket_.async_wait(tcp::socket::wait_read, Dropper{me});
-                return;
-            }
-            boost::system::error_code unused;
-            me->timer_.cancel();
-            me->socket_.close(unused);
-        }
-    };
-    socket_.async_wait(tcp::socket::wait_read, Dropper{self()});
 }
 
 }  // namespace umbra::gateway

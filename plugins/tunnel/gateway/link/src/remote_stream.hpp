@@ -26,6 +26,7 @@ public:
     void reset(std::string why) override;
 
     std::uint32_t id() const noexcept override { return seen_ ? seen_.load()->id() : 0; }
+    std::uint64_t epoch() const noexcept override { return request_.epoch; }
     const OpenRequest& request() const noexcept override { return request_; }
     std::uint64_t bytes_in() const noexcept override {
         return seen_ ? seen_.load()->bytes_in() : 0;

@@ -25,9 +25,21 @@ void counted(std::atomic<std::uint64_t>& total, std::size_t more) {
 StreamImpl::StreamImpl(LinkImpl& link, std::uint32_t id, Role role)
     : link_(&link), id_(id), role_(role) {}
 
-void StreamImpl::begin(OpenRequest request) {
-    request_ = std::move(request);
-    const Bytes preamble = encode(request_);
+void StreamImpl::listen(Events events) {
+    on_closed_ = std::move(events.on_closed);
+    on_status_ = events.on_status
+                     ? std::make_unique<decltype(Events::on_status)>(std::move(events.on_status))
+                     : nullptr;
+}
+
+const OpenRequest& StreamImpl::request() const noexcept {
+    static const OpenRequest none;
+    return request_ ? *request_ : none;
+}
+
+void StreamImpl::begin(const OpenRequest& request) {
+    epoch_ = request.epoch;
+    const Bytes preamble = encode(request);
     send_.sent(static_cast<std::uint32_t>(preamble.size()));
     link_->put({FrameType::data, flag::syn, id_, static_cast<std::uint32_t>(preamble.size())},
                preamble);
@@ -107,7 +119,8 @@ void StreamImpl::take_preamble() {
         if (!found) return link_->violated(found.error().message);
         if (!found->has_value()) return;
         taken = (*found)->taken;
-        request_ = std::move((*found)->value);
+        request_ = std::make_unique<const OpenRequest>(std::move((*found)->value));
+        epoch_ = request_->epoch;
     } else {
         auto found = decode_status(bytes);
         if (!found) return link_->violated(found.error().message);
@@ -119,9 +132,9 @@ void StreamImpl::take_preamble() {
     drop(taken);
     counted(bytes_in_, waiting());
     if (role_ == Role::acceptor) return link_->offer(self());
-    const auto on_status = std::exchange(events_.on_status, nullptr);
+    const auto on_status = std::move(on_status_);
     if (status->code != StatusCode::ok) finish(StreamEnd::refused, status->text);
-    if (on_status) on_status(*status);
+    if (on_status) (*on_status)(*status);
     drain();
 }
 
@@ -223,8 +236,8 @@ void StreamImpl::finish(StreamEnd end, const std::string& why) {
     link.queued(-static_cast<std::ptrdiff_t>(waiting()));
     received_.clear();
     asio::post(link.executor(), [me = self(), end, why] {
-        auto on_closed = std::move(me->events_.on_closed);
-        me->events_ = {};
+        me->on_status_.reset();
+        const auto on_closed = std::exchange(me->on_closed_, nullptr);
         if (on_closed) on_closed(end, why);
     });
     link_ = nullptr;

@@ -8,6 +8,7 @@
 #include <umbra/gateway/window.hpp>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 namespace umbra::gateway {
@@ -21,7 +22,7 @@ public:
 
     StreamImpl(LinkImpl& link, std::uint32_t id, Role role);
 
-    void listen(Events events) override { events_ = std::move(events); }
+    void listen(Events events) override;
     void attach(boost::asio::ip::tcp::socket socket) override {
         attach(UserSocket(std::move(socket)));
     }
@@ -30,14 +31,15 @@ public:
     void reset(std::string why) override;
 
     std::uint32_t id() const noexcept override { return id_; }
-    const OpenRequest& request() const noexcept override { return request_; }
+    std::uint64_t epoch() const noexcept override { return epoch_; }
+    const OpenRequest& request() const noexcept override;
     std::uint64_t bytes_in() const noexcept override { return bytes_in_; }
     std::uint64_t bytes_out() const noexcept override { return bytes_out_; }
 
     // --- for the link ----------------------------------------------------------------------------
 
     /// Opener: sends OPEN.
-    void begin(OpenRequest request);
+    void begin(const OpenRequest& request);
     /// A DATA frame begins. @return false when it is more than the window permits.
     [[nodiscard]] bool announce(std::size_t bytes) { return receive_.received(bytes); }
     void on_payload(ByteView payload);
@@ -80,8 +82,11 @@ private:
     LinkImpl* link_;  ///< Null once ended.
     const std::uint32_t id_;
     const Role role_;
-    OpenRequest request_;
-    Events events_;
+    std::uint64_t epoch_ = 0;
+    std::unique_ptr<const OpenRequest> request_;  ///< Acceptor.
+    /// What is told once, early, and not kept by the thousands that live long.
+    std::unique_ptr<decltype(Events::on_status)> on_status_;
+    decltype(Events::on_closed) on_closed_;
     UserSocket socket_;
     SendWindow send_;
     ReceiveWindow receive_;

@@ -335,7 +335,7 @@ void Pair::carry_out(const effect::CutBelow& e) {
     for (const auto& [name, node] : nodes_)
         for (const auto& session : node.sessions)
             session->link->reset_streams(
-                [&](const Stream& stream) { return stream.request().epoch >= e.epoch; },
+                [&](const Stream& stream) { return stream.epoch() >= e.epoch; },
                 "epoch " + std::to_string(e.epoch) + " was granted");
 }
 

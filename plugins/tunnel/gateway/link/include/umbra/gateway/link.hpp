@@ -60,6 +60,9 @@ public:
     virtual void reset(std::string why) = 0;
 
     [[nodiscard]] virtual std::uint32_t id() const noexcept = 0;
+    /// Of what was asked for when it was opened.
+    [[nodiscard]] virtual std::uint64_t epoch() const noexcept = 0;
+    /// Acceptor only: what the far side asked for. The opener keeps nothing of it.
     [[nodiscard]] virtual const OpenRequest& request() const noexcept = 0;
     /// User bytes from the far side, and towards it.
     [[nodiscard]] virtual std::uint64_t bytes_in() const noexcept = 0;
