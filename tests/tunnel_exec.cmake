@@ -9,3 +9,8 @@ umbra_add_test(tunnel_exec_integration_test LABEL integration
 add_dependencies(tunnel_exec_integration_test umbra-tunnel-exec)
 target_compile_definitions(tunnel_exec_integration_test PRIVATE
     UMBRA_TEST_PLUGIN="$<TARGET_FILE:umbra-tunnel-exec>")
+
+# What `ssh` and `exec` share.
+umbra_add_test(tunnel_supervised_test LABEL unit
+    SOURCES unit/supervised/supervised_test.cpp
+    LIBRARIES umbra_supervised umbra_plugin_driver)
