@@ -5,6 +5,7 @@ umbra_add_test(core_test LABEL unit
         unit/core/divergence_test.cpp
         unit/core/drift_test.cpp
         unit/core/document_test.cpp
+        unit/core/gateways_test.cpp
         unit/core/log_test.cpp
         unit/core/merge_test.cpp
         unit/core/node_replication_test.cpp

@@ -7,6 +7,8 @@ umbra_add_test(gateway_shared_unit_tests LABEL unit
   SOURCES unit/gateway/register_shared_test.cpp unit/gateway/other_gateways_test.cpp
           unit/gateway/shared_values_test.cpp unit/gateway/register_settings_test.cpp
   LIBRARIES umbra_gateway_server)
+target_compile_definitions(gateway_shared_unit_tests PRIVATE
+  UMBRA_EXAMPLES="${PROJECT_SOURCE_DIR}/configs")
 if(UMBRA_ETCD AND UMBRA_ETCDCTL)
   umbra_add_test(gateway_shared_tests LABEL integration
     SOURCES integration/gateway/shared_register_test.cpp integration/storage_etcd/etcd_server.cpp

@@ -20,7 +20,7 @@ PLAIN = set(
     snapshot_in_position_ snapshot_in_total_ in_sync_with_master_ was_in_sync_ check_interval_ rtt_
     slowest_ members_ reports_ waiting_ rebuilding_ holder_gone_told_ hash_ base_ base_document_
     entries_ document_ ops_ marks_ judge_ wall_ms_
-    drift_""".split()
+    drift_ granted_by_ elsewhere_ store_ unreachable_ lost_""".split()
 )
 HEADERS = (
     "runtime/core/include/umbra/core/node.hpp",

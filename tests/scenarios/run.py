@@ -13,6 +13,7 @@ import backups
 import channels
 import edits
 import failpoints
+import gateways
 import mappings
 import operation
 import reload

@@ -59,8 +59,19 @@ Table shared_table() {
                    .type = Type::choice,
                    .def = "\"both\"",
                    .choices = {"both", "one"},
-                   .help = "on how many instances an edit is durable before it is acknowledged"}}});
+                   .help = "on how many instances an edit is durable before it is acknowledged"},
+                  {.name = "register",
+                   .type = Type::name,
+                   .help = "tunnel whose gateway grants the role; else the first by name that "
+                           "fences"}}});
     return root;
+}
+
+bool has_capability(const umbra_plugin& plugin, std::string_view wanted) {
+    const char* const* capability = plugin.capabilities;
+    for (; capability != nullptr && *capability != nullptr; ++capability)
+        if (*capability == wanted) return true;
+    return false;
 }
 
 /// Turns validated sections into the typed configuration and checks what no schema can say.
@@ -74,8 +85,10 @@ public:
         limit(root, "tunnel", tunnels_max);
         limit(root, "probe", probes_max);
         for (const Section& section : root.named("probe")) probes_.insert(section.name());
-        for (const Section& section : root.named("tunnel"))
+        for (const Section& section : root.named("tunnel")) {
             config.tunnels.push_back(tunnel(section));
+            tunnel_names_.push_back(section.name());
+        }
         for (const Section& section : root.named("probe")) config.probes.push_back(probe(section));
         config.takeover = takeover(root.table("takeover"));
         check_channel_listeners();
@@ -106,6 +119,9 @@ private:
                 find_plugin(catalog_, UMBRA_KIND_TUNNEL, section, origin_, problems_)) {
             out.plugin = section.text("plugin");
             out.options = section_options(*plugin, schemas_, section, origin_, problems_);
+            if (has_capability(*plugin, UMBRA_CAP_FENCES)) fencing_.push_back(out.name);
+        } else {
+            fencing_.push_back(out.name);  // Nobody knows; that there is no such plugin was said.
         }
         limit(section, "mapping", mappings_max);
         limit(section, "channel", channels_max);
@@ -149,7 +165,23 @@ private:
         if (section.has("acknowledge") && section.text("acknowledge") == "one") {
             out.acknowledge = TakeoverConfig::Acknowledge::one;
         }
+        if (section.has("register")) {
+            out.register_of_record = section.text("register");
+            check_register(section, out.register_of_record);
+        }
         return out;
+    }
+
+    void check_register(const Section& section, const std::string& name) {
+        if (std::ranges::count(fencing_, name) != 0) return;
+        const auto& tunnels = tunnel_names_;
+        if (std::ranges::count(tunnels, name) != 0)
+            return report(
+                section, "register",
+                "the provider of [tunnel." + name + "] cannot fence, so it keeps no register",
+                fencing_.empty() ? "leave it out: no tunnel here fences" : suggest(name, fencing_));
+        report(section, "register", "there is no [tunnel." + name + "]",
+               fencing_.empty() ? "leave it out: no tunnel here fences" : suggest(name, fencing_));
     }
 
     /// A client's request must have one answer: of two mappings in one tunnel, no virtual endpoint
@@ -214,8 +246,10 @@ private:
     const Origin& origin_;
     Problems& problems_;
     OptionSchemas schemas_;
-    std::set<std::string> probes_;     ///< Names; what mappings may refer to.
-    std::vector<Listener> listeners_;  ///< Of all tunnels: they are ports of one host.
+    std::set<std::string> probes_;           ///< Names; what mappings may refer to.
+    std::vector<std::string> tunnel_names_;  ///< Of tunnels.
+    std::vector<std::string> fencing_;       ///< Of those, whose provider fences.
+    std::vector<Listener> listeners_;        ///< Of all tunnels: they are ports of one host.
 };
 
 SharedConfig read_tree(const Node& root, const PluginCatalog& catalog, const Origin& origin,
@@ -242,9 +276,10 @@ SharedLoad read_shared(const core::Document& document, const PluginCatalog& cata
 std::vector<std::string> judged_with(std::string_view key, bool removed) {
     auto parts = split_key(key);
     if (parts.empty()) return {};
-    // Channels of all tunnels share the ports of one host, and mappings refer to probes.
-    if (parts[0] == "tunnel") return {"tunnel", "probe"};
-    if (parts[0] == "takeover") return {parts[0]};
+    // Channels of all tunnels share the ports of one host, mappings refer to probes, and the
+    // register of record is one of the tunnels.
+    if (parts[0] == "tunnel") return {"tunnel", "probe", "takeover"};
+    if (parts[0] == "takeover") return {"takeover", "tunnel", "probe"};
     if (parts[0] != "probe" || parts.size() < 2 || removed) return {};
     parts.resize(2);
     return {join_key(parts)};

@@ -38,6 +38,7 @@ void Node::on(const fact::SwitchRequested& fact) {
     if (fact.force) {
         if (const std::string* name = arbiter_name(); name != nullptr && serving_ != 0) {
             emit(effect::Consent{next_ask(), *name, serving_, {}});
+            consent_everywhere(*name);
         }
         persistent_.yielded = true;
         next_consent_ = now_ + consent_interval;
@@ -76,6 +77,7 @@ void Node::drive_handover() {
         handover_->stage = HandoverStage::consenting;
         handover_->ask = next_ask();
         emit(effect::Consent{handover_->ask, *name, serving_, session_->member.node});
+        consent_everywhere(*name);
     } else {
         // The gateway is out of reach for this instance and will count it as gone.
         ask_take_over();

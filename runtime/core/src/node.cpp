@@ -432,7 +432,11 @@ void Node::on(const fact::EnableRequested& fact) {
           fact.enabled ? "high availability is enabled" : "high availability is disabled");
 }
 
-void Node::on(const fact::PolicyChanged& fact) { policy_ = fact.policy; }
+void Node::on(const fact::PolicyChanged& fact) {
+    const std::string* record = record_name();
+    policy_ = fact.policy;
+    record_moved(record);
+}
 
 void Node::on(const fact::StopRequested&) {
     if (stopping_) {

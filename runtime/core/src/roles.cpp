@@ -21,18 +21,6 @@ constexpr Duration refused_claim_retry{1s};
 
 }  // namespace
 
-const std::string* Node::arbiter_name() const {
-    for (const auto& [name, tunnel] : tunnels_) {
-        if (tunnel.fences) return &name;
-    }
-    return nullptr;
-}
-
-const Node::Tunnel* Node::arbiter() const {
-    const std::string* name = arbiter_name();
-    return name == nullptr ? nullptr : &tunnels_.at(*name);
-}
-
 bool Node::any_tunnel(TunnelState state) const {
     return std::any_of(tunnels_.begin(), tunnels_.end(),
                        [&](const auto& item) { return item.second.state == state; });
@@ -96,15 +84,17 @@ Epoch Node::next_epoch(const RegisterView& view) const { return std::max(view.ep
 void Node::start_with_register(const RegisterView& view) {
     if (!view.known) {
         alert("no-gateway", true,
-              "the gateway was not reached yet; without it nobody becomes master");
+              "the gateway of tunnel " + *arbiter_name() +
+                  " was not reached yet; without it nobody becomes master");
         return;
     }
     clear_alert("no-gateway");
     const auto named = " for epoch " + std::to_string(view.epoch);
     if (view.epoch == 0) {
-        claim(next_epoch(view), ClaimReason::first, "first start; the register was empty");
+        claim(*arbiter_name(), next_epoch(view), ClaimReason::first,
+              "first start; the register was empty");
     } else if (view.holder == settings_.node && counts_as_in_sync(view)) {
-        claim(next_epoch(view), ClaimReason::first,
+        claim(*arbiter_name(), next_epoch(view), ClaimReason::first,
               "restart; the register still names " + view.holder + named);
     } else if (view.holder == settings_.node) {
         step_down(view.epoch,
@@ -112,7 +102,7 @@ void Node::start_with_register(const RegisterView& view) {
                   Duration{});
     } else if (view.holder.empty() && epoch() >= view.epoch) {
         // It lost its record and asked its nodes. This one was the last master it ever had.
-        claim(next_epoch(view), ClaimReason::first,
+        claim(*arbiter_name(), next_epoch(view), ClaimReason::first,
               "the register lost its holder; this instance held epoch " + std::to_string(epoch()));
     } else {
         step_down(view.epoch,
@@ -149,13 +139,14 @@ void Node::grant_oneself(std::string why, bool planned) {
     granted(std::max(epoch(), seen) + 1, {self()}, std::move(why), planned);
 }
 
-void Node::claim(Epoch epoch, ClaimReason reason, std::string why) {
+void Node::claim(const std::string& tunnel, Epoch epoch, ClaimReason reason, std::string why) {
     if (claim_ || grant_) return;
-    claim_ = PendingClaim{next_ask(), *arbiter_name(), epoch, reason, std::move(why)};
+    claim_ = PendingClaim{next_ask(), tunnel, epoch, reason, std::move(why)};
     emit(effect::Claim{claim_->ask, claim_->tunnel, epoch, reason});
 }
 
 void Node::on(const fact::ClaimAnswered& fact) {
+    if (follow_answered(fact)) return;
     if (!claim_ || claim_->ask != fact.ask) return;
     const PendingClaim claimed = *std::exchange(claim_, std::nullopt);
     auto& tunnel = tunnels_.at(claimed.tunnel);
@@ -164,7 +155,12 @@ void Node::on(const fact::ClaimAnswered& fact) {
     if (fact.granted) {
         const bool planned = claimed.reason != ClaimReason::peer_silent &&
                              claimed.reason != ClaimReason::peer_refused;
-        granted(claimed.epoch, fact.view.in_sync, claimed.why, planned);
+        const std::string* record = record_name();
+        const bool of_record =
+            record == nullptr || *record == claimed.tunnel ||
+            (!fact.view.store.empty() && fact.view.store == tunnels_.at(*record).view.store);
+        granted(claimed.epoch, fact.view.in_sync, claimed.why, planned,
+                of_record ? std::string() : claimed.tunnel);
         return;
     }
     const bool invited = invited_until_ && now_ < *invited_until_;
@@ -185,6 +181,7 @@ void Node::on(const fact::ClaimAnswered& fact) {
 }
 
 void Node::on(const fact::ClaimFailed& fact) {
+    if (follow_failed(fact)) return;
     if (!claim_ || claim_->ask != fact.ask) return;
     claim_.reset();
     next_claim_ = now_ + claim_retry;
@@ -192,8 +189,10 @@ void Node::on(const fact::ClaimFailed& fact) {
     if (forced_) reply(*std::exchange(forced_, std::nullopt), Verdict::failed, standing_);
 }
 
-void Node::granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned) {
-    grant_ = Grant{epoch, persist_version_ + 1, std::move(in_sync), std::move(why), planned};
+void Node::granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned,
+                   std::string by) {
+    grant_ = Grant{epoch,   persist_version_ + 1, std::move(in_sync), std::move(why),
+                   planned, std::move(by)};
     persist();
 }
 
@@ -205,6 +204,8 @@ void Node::become_master(const Grant& grant) {
     persistent_.connect = true;  // Should it be shadow again, it follows.
     serving_ = grant.epoch;
     arbitrated_ = arbiter() != nullptr;
+    stop_following();
+    granted_by_ = grant.by;
     in_sync_ = {grant.in_sync.begin(), grant.in_sync.end()};
     in_sync_.insert(self());
     in_sync_ask_.reset();
@@ -237,11 +238,13 @@ void Node::become_master(const Grant& grant) {
 /// Keeps every tunnel active while this node serves; also after a link broke and came back.
 void Node::serve_tunnels() {
     if (serving_ == 0) return;
+    follow_gateways();
     for (auto& [name, tunnel] : tunnels_) {
         // A tunnel may still be active under the epoch before, which is worth nothing now.
         const bool outdated = tunnel.state == TunnelState::active && tunnel.activated != serving_;
         const bool idle = tunnel.state == TunnelState::standby || outdated;
         if (!idle || now_ < tunnel.next_activate) continue;
+        if (follows(name, tunnel) && !holds(tunnel)) continue;
         tunnel.next_activate = now_ + (tunnel.holder_unheard ? doubted_retry : activate_retry);
         tunnel.activated = serving_;
         emit(effect::Activate{name, serving_});
@@ -252,6 +255,8 @@ void Node::serve_tunnels() {
 // -----------------------------------------------------------------------
 
 void Node::on(const fact::TunnelsConfigured& fact) {
+    const std::string* record = record_name();
+    const auto before = record == nullptr ? std::nullopt : std::optional(*record);
     std::map<std::string, Tunnel> tunnels;
     for (const auto& [name, fences] : fact.fences) {
         const auto known = tunnels_.find(name);
@@ -261,8 +266,10 @@ void Node::on(const fact::TunnelsConfigured& fact) {
     }
     tunnels_ = std::move(tunnels);
     tunnels_known_ = true;
+    record_moved(before ? &*before : nullptr);
     const std::string* name = arbiter_name();
     if (!claim_ || (name != nullptr && *name == claim_->tunnel)) return;
+    if (claim_->reason == ClaimReason::forced && tunnels_.contains(claim_->tunnel)) return;
     claim_.reset();
     if (forced_) {
         reply(*std::exchange(forced_, std::nullopt), Verdict::failed,
@@ -300,8 +307,9 @@ void Node::on(const fact::RegisterSeen& fact) {
         next_claim_ = std::min(next_claim_, now_);
         next_report_ = now_;
     }
-    const std::string* name = arbiter_name();
-    if (name != nullptr && *name == fact.tunnel) obey_higher_epoch(fact.view);
+    const std::string* name = record_name();
+    if (name != nullptr && *name == fact.tunnel) return obey_higher_epoch(fact.view);
+    obey_gateway(fact.tunnel, found->second);
 }
 
 void Node::see(Tunnel& tunnel, const RegisterView& view) const {
@@ -353,6 +361,7 @@ void Node::step_down(Epoch epoch, const std::string& why, Duration grace) {
     claim_.reset();
     persist();
     serving_ = 0;
+    stop_following();
     arbitrated_ = waking_ = false;
     tunnels_lost_.reset();
     for (const auto& edit : std::exchange(pending_, {})) {

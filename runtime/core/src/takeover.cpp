@@ -51,7 +51,8 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
     const auto silent = watch_.silent_for(now_);
     if (!view.known || arbiter.state == TunnelState::down ||
         arbiter.state == TunnelState::connecting || arbiter.state == TunnelState::refused) {
-        standing_ = "cannot take over: the gateway is not connected";
+        standing_ = "cannot take over: the gateway of tunnel " + *arbiter_name() +
+                    ", which grants the role, is not connected; an operator can force it";
         return;
     }
     const auto next = next_epoch(view);
@@ -61,11 +62,11 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
     }
     if (view.holder == settings_.node && counts_as_in_sync(view)) {
         // A grant whose answer was lost, or this node was master and lost its memory of it.
-        claim(next, ClaimReason::first, "the register names this instance");
+        claim(*arbiter_name(), next, ClaimReason::first, "the register names this instance");
         return;
     }
     if (invited_until_) {
-        claim(next, ClaimReason::handover, "handover by " + peer_name());
+        claim(*arbiter_name(), next, ClaimReason::handover, "handover by " + peer_name());
         return;
     }
     // Whoever answers and does not serve is not fought over: damping has no part in it.
@@ -89,14 +90,15 @@ void Node::consider_fenced_takeover(const Tunnel& arbiter) {
     if (view.holder_alive && !silent && !alerts_.contains("declined")) standing_.clear();
     if (paused() || persistent_.yielded) return;
     if (!view.holder_alive && watch_.is_refused(now_)) {
-        claim(next, ClaimReason::peer_refused,
+        claim(*arbiter_name(), next, ClaimReason::peer_refused,
               "the host of " + peer_name() + " refuses connections and the gateway lost it");
     } else if (silent && *silent >= silence_limit()) {
-        claim(next, ClaimReason::peer_silent,
+        claim(*arbiter_name(), next, ClaimReason::peer_silent,
               peer_name() + " silent for " + ms(*silent) + ", " + limit_text());
     } else if (idle) {
         // It gave up the role, lost its data, or does not get it back: it consents or is gone.
-        claim(next, view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
+        claim(*arbiter_name(), next,
+              view.holder_alive ? ClaimReason::handover : ClaimReason::peer_silent,
               peer_name() + " answers, but did not serve for " + ms(settings_.takeover_delay));
     }
 }
@@ -155,14 +157,16 @@ void Node::switch_from_shadow(const fact::SwitchRequested& fact) {
         reply(fact.request, Verdict::refused, "a takeover is already under way");
         return;
     }
-    const Tunnel* tunnel = arbiter();
+    const std::string* name = reachable_gateway();
+    const Tunnel* tunnel = name == nullptr ? nullptr : &tunnels_.at(*name);
     if (tunnel != nullptr && !tunnel->view.known) {
         reply(fact.request, Verdict::refused, "the gateway was not reached yet");
         return;
     }
     forced_ = fact.request;
     if (tunnel != nullptr) {
-        claim(next_epoch(tunnel->view), ClaimReason::forced, "an operator forced the takeover");
+        claim(*name, next_epoch(tunnel->view), ClaimReason::forced,
+              "an operator forced the takeover");
     } else {
         grant_oneself("an operator forced the takeover");
     }

@@ -217,7 +217,8 @@ void Instance::apply_document() {
     const auto& takeover = load.config->takeover;
     feed(core::fact::PolicyChanged{
         {takeover.on_tunnel_loss, takeover.grace_period,
-         takeover.acknowledge == config::TakeoverConfig::Acknowledge::both}});
+         takeover.acknowledge == config::TakeoverConfig::Acknowledge::both,
+         takeover.register_of_record}});
     tunnels_->apply(load.config->tunnels, applied_epoch_);
     probes_->apply(load.config->probes);
 }

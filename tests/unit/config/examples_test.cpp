@@ -62,7 +62,8 @@ TEST_F(ExamplesTest, TheCommentedTimersAreTheDefaults) {
 
 TEST_F(ExamplesTest, AllPassTheCheck) {
     const OpenCatalog open = [this](const auto&) -> const PluginCatalog& { return catalog_; };
-    for (const char* name : {"pair-alpha.toml", "pair-beta.toml", "shared.toml"}) {
+    for (const char* name :
+         {"pair-alpha.toml", "pair-beta.toml", "shared.toml", "shared-gateways.toml"}) {
         EXPECT_THAT(told(check_file(examples / name, open, {}).problems), IsEmpty());
     }
     EXPECT_EQ(check_file(examples / "gateway.toml", open, {}).kind, FileKind::gateway);
@@ -71,6 +72,9 @@ TEST_F(ExamplesTest, AllPassTheCheck) {
     EXPECT_EQ(shared.config->tunnels.at(0).mappings.size(), 1u);
     EXPECT_EQ(shared.config->tunnels.at(0).channels.size(), 1u);
     EXPECT_EQ(shared.config->probes.size(), 1u);
+    const SharedLoad two = load_shared_file(examples / "shared-gateways.toml", catalog_);
+    ASSERT_TRUE(two.config);
+    EXPECT_EQ(two.config->takeover.register_of_record, "main");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@ namespace umbra::config {
 
 namespace {
 
+constexpr const char* fencing[] = {UMBRA_CAP_FENCES, nullptr};
 constexpr const char* choices[] = {"connect", "banner", nullptr};
 
 umbra_option ranged(umbra_option base, const char* min, const char* max) {
@@ -73,13 +74,15 @@ umbra_plugin plugin(umbra_kind kind, const char* name, const umbra_option* optio
 }
 
 SampleCatalog::SampleCatalog()
-    : plugins_{
-          plugin(UMBRA_KIND_TRANSPORT, "zeromq", zeromq_options.data(), zeromq_options.size()),
-          plugin(UMBRA_KIND_TRANSPORT, "bare", nullptr, 0),
-          plugin(UMBRA_KIND_STORAGE, "file", nullptr, 0),
-          plugin(UMBRA_KIND_PROBE, "tcp", tcp_options.data(), tcp_options.size()),
-          plugin(UMBRA_KIND_PROBE, "all", all_options.data(), all_options.size()),
-          plugin(UMBRA_KIND_TUNNEL, "gateway", gateway_options.data(), gateway_options.size())} {}
+    : plugins_{plugin(UMBRA_KIND_TRANSPORT, "zeromq", zeromq_options.data(), zeromq_options.size()),
+               plugin(UMBRA_KIND_TRANSPORT, "bare", nullptr, 0),
+               plugin(UMBRA_KIND_STORAGE, "file", nullptr, 0),
+               plugin(UMBRA_KIND_PROBE, "tcp", tcp_options.data(), tcp_options.size()),
+               plugin(UMBRA_KIND_PROBE, "all", all_options.data(), all_options.size()),
+               plugin(UMBRA_KIND_TUNNEL, "gateway", gateway_options.data(), gateway_options.size()),
+               plugin(UMBRA_KIND_TUNNEL, "plain", nullptr, 0)} {
+    plugins_[plugins_.size() - 2].capabilities = fencing;
+}
 
 const umbra_plugin* SampleCatalog::find(umbra_kind kind, std::string_view name) const {
     for (const umbra_plugin& candidate : plugins_) {

@@ -236,10 +236,12 @@ TEST_F(SharedConfigTest, APathThatNoRequestCanHaveIsReported) {
 }
 
 TEST_F(SharedConfigTest, AnEditIsJudgedWithWhatItCanMakeInvalid) {
-    EXPECT_THAT(judged_with("tunnel.t.mapping.m.probes", false), ElementsAre("tunnel", "probe"));
+    EXPECT_THAT(judged_with("tunnel.t.mapping.m.probes", false),
+                ElementsAre("tunnel", "probe", "takeover"));
     EXPECT_THAT(judged_with("probe.p.every", false), ElementsAre("probe.p"));
     EXPECT_THAT(judged_with("probe.p", true), IsEmpty()) << "a mapping may name it";
-    EXPECT_THAT(judged_with("takeover.grace_period", true), ElementsAre("takeover"));
+    EXPECT_THAT(judged_with("takeover.grace_period", true),
+                ElementsAre("takeover", "tunnel", "probe"));
 }
 
 TEST_F(SharedConfigTest, VirtualEndpointsOfATunnelMustNotOverlap) {
@@ -340,6 +342,25 @@ TEST_F(SharedConfigTest, ATruncatedFileIsRefusedOrHoldsOnlyWhatItSays) {
         EXPECT_EQ(read_shared(*cut.document, catalog_).config, cut.config);
     }
     EXPECT_LT(accepted, 60u);
+}
+
+TEST_F(SharedConfigTest, TheRegisterOfRecordIsATunnelThatFences) {
+    const std::string tunnels =
+        "[tunnel.main]\nplugin=\"gateway\"\noptions.address=\"a:1\"\n"
+        "[tunnel.backup]\nplugin=\"gateway\"\noptions.address=\"b:1\"\n"
+        "[tunnel.other]\nplugin=\"plain\"\n[takeover]\n";
+    const auto loaded = load(tunnels + "register=\"backup\"\n");
+    ASSERT_THAT(told(loaded.problems), IsEmpty());
+    EXPECT_EQ(loaded.config->takeover.register_of_record, "backup");
+    EXPECT_EQ(load(tunnels).config->takeover.register_of_record, "");
+    EXPECT_THAT(faults(tunnels + "register=\"mian\"\n"),
+                ElementsAre("s.toml:10:10: error: there is no [tunnel.mian]"));
+    EXPECT_THAT(load(tunnels + "register=\"mian\"\n").problems.render(),
+                HasSubstr("did you mean \"main\""));
+    EXPECT_THAT(faults(tunnels + "register=\"other\"\n"),
+                ElementsAre(HasSubstr("the provider of [tunnel.other] cannot fence")));
+    EXPECT_THAT(faults("[takeover]\nregister=\"main\"\n"),
+                ElementsAre(HasSubstr("there is no [tunnel.main]")));
 }
 
 }  // namespace

@@ -284,5 +284,56 @@ TEST_F(RegisterTest, R3ARestartOfTheGatewayKeepsTheEpoch) {
     EXPECT_THAT(claim("alpha", 2).text, HasSubstr("beta holds epoch 2"));
 }
 
+// --- a gateway that follows the register of record -----------------------------------------------
+
+TEST_F(RegisterTest, WhatTheRegisterOfRecordGrantedIsFollowed) {
+    pair_runs();
+    // The holder is alive here, nobody consented, and epochs were missed: decided elsewhere.
+    const auto granted = claim("beta", 7, ClaimReason::follow);
+    EXPECT_TRUE(granted.granted) << granted.text;
+    EXPECT_EQ(all<effect::CutBelow>(last), (std::vector<effect::CutBelow>{{7, false}}));
+    EXPECT_EQ(all<effect::PushFenced>(last).size(), 1u);
+    EXPECT_FALSE(reg.rebuilding());
+    EXPECT_TRUE(reg.may_activate("beta", boot(1), 7));
+    for (const Epoch epoch : {6, 7})
+        EXPECT_FALSE(claim("alpha", epoch, ClaimReason::follow).granted) << epoch;
+    EXPECT_FALSE(claim("alpha", epoch_max + 1, ClaimReason::follow).granted);
+}
+
+TEST_F(RegisterTest, WhoMissedEpochsFollowsWithoutTheOtherNode) {
+    Record record;
+    record.serial = record.epoch = 1;
+    record.holder = alpha;
+    record.in_sync = {alpha};
+    reg = make(record);
+    // This gateway was away while beta took over; alpha is dead.
+    connect("beta", 1, 5);
+    EXPECT_TRUE(reg.rebuilding());
+    EXPECT_FALSE(claim("beta", 6, ClaimReason::peer_silent).granted);
+    EXPECT_TRUE(claim("beta", 5, ClaimReason::follow).granted);
+    EXPECT_FALSE(reg.rebuilding());
+    // Nobody is followed below what another node has reported.
+    connect("alpha", 2, 9);
+    EXPECT_FALSE(claim("beta", 8, ClaimReason::follow).granted);
+}
+
+TEST_F(RegisterTest, WhoLostItsRecordWaitsForAllReportsBeforeItFollows) {
+    reg = make({}, true);
+    connect("alpha", 1, 5);
+    EXPECT_FALSE(claim("alpha", 5, ClaimReason::follow).granted);
+    connect("beta", 1, 4);
+    EXPECT_EQ(reg.record().epoch, 5u);
+    EXPECT_TRUE(reg.record().holder.node.empty());
+    EXPECT_TRUE(claim("alpha", 5, ClaimReason::follow).granted);
+    EXPECT_FALSE(claim("beta", 5, ClaimReason::follow).granted);
+}
+
+TEST_F(RegisterTest, AConsentLetsStreamsEndAlsoWhereItIsFollowed) {
+    pair_runs();
+    ASSERT_TRUE(consent("alpha", 1, "").ok);
+    ASSERT_TRUE(claim("beta", 2, ClaimReason::follow).granted);
+    EXPECT_EQ(all<effect::CutBelow>(last), (std::vector<effect::CutBelow>{{2, true}}));
+}
+
 }  // namespace
 }  // namespace umbra::gateway

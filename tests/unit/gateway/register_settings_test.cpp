@@ -49,6 +49,12 @@ TEST_F(RegisterSettingsTest, EtcdIsReadWithItsPassword) {
     EXPECT_EQ(shared.client.request_timeout, Duration(2s));
 }
 
+TEST_F(RegisterSettingsTest, TheExampleIsValid) {
+    const auto example = load_settings(UMBRA_EXAMPLES "/gateway-etcd.toml");
+    ASSERT_TRUE(example.settings) << example.problems.render();
+    EXPECT_EQ(example.settings->shared->client.endpoints.size(), 3u);
+}
+
 TEST_F(RegisterSettingsTest, EveryMistakeIsNamed) {
     EXPECT_THAT(mistakes("store = \"ectd\"\n"), HasSubstr("\"etcd\""));
     EXPECT_THAT(mistakes("store = \"etcd\"\n"), HasSubstr("needs endpoints"));

@@ -14,7 +14,7 @@ protected:
     RegisterSharedTest() {
         settings.shared = true;
         reg = make();
-        tell(fact::StoreReachable{});
+        tell(fact::StoreReachable{""});
     }
     /// What another gateway would write on top of what is known here.
     [[nodiscard]] Record next(Epoch epoch, const Member& holder) const {
@@ -38,7 +38,7 @@ TEST_F(RegisterSharedTest, NothingIsGrantedBeforeTheStoreWasRead) {
     EXPECT_FALSE(refused.granted);
     EXPECT_THAT(refused.text, HasSubstr("was not read yet"));
     EXPECT_TRUE(disk.empty());
-    tell(fact::StoreReachable{});
+    tell(fact::StoreReachable{""});
     EXPECT_EQ(disk.size(), 1u) << "the incarnation is stored now";
     EXPECT_TRUE(claim("alpha", 1, ClaimReason::first).granted);
 }
@@ -108,7 +108,7 @@ TEST_F(RegisterSharedTest, AnUnreachableStoreAnswersEveryoneAndForgets) {
     EXPECT_TRUE(reg.may_activate("alpha", boot(1), 1)) << "what was granted stays granted";
     // The store that nobody knew of had been done after all.
     tell(fact::RecordChanged{next(2, beta), false});
-    tell(fact::StoreReachable{});
+    tell(fact::StoreReachable{""});
     EXPECT_EQ(reg.record().epoch, 2u);
     disk_works = true;
     EXPECT_TRUE(claim("beta", 3, ClaimReason::first).granted);
@@ -168,6 +168,14 @@ TEST_F(RegisterSharedTest, AConsentCountsAtEveryGateway) {
     EXPECT_TRUE(claim("beta", 2, ClaimReason::handover).granted);
     // It was for that epoch only.
     EXPECT_FALSE(claim("alpha", 3, ClaimReason::handover).granted);
+}
+
+TEST_F(RegisterSharedTest, TheNameOfTheStoreIsInEveryView) {
+    pair_runs();
+    const auto effects = tell(fact::StoreReachable{"etcd-1"});
+    ASSERT_EQ(all<effect::PushRegister>(effects).size(), 2u);
+    EXPECT_EQ(all<effect::PushRegister>(effects).front().view.store, "etcd-1");
+    EXPECT_TRUE(all<effect::PushRegister>(tell(fact::StoreReachable{"etcd-1"})).empty());
 }
 
 TEST_F(RegisterSharedTest, AStoreThatWentBackIsRebuiltFromWhatIsKnown) {

@@ -18,6 +18,7 @@ SharedRecord sample() {
     shared.drain = true;
     shared.by = "cloud-1";
     shared.write = "00ff-1";
+    shared.store = "aa";
     return shared;
 }
 

@@ -339,7 +339,8 @@ typedef enum umbra_claim_reason {
     UMBRA_CLAIM_PEER_REFUSED = 2, /* the master's host refuses connections                   */
     UMBRA_CLAIM_PEER_SILENT = 3,  /* the takeover delay passed                               */
     UMBRA_CLAIM_HANDOVER = 4,     /* the holder consented                                    */
-    UMBRA_CLAIM_FORCED = 5        /* an operator ordered it                                  */
+    UMBRA_CLAIM_FORCED = 5,       /* an operator ordered it                                  */
+    UMBRA_CLAIM_FOLLOW = 6        /* another gateway, the register of record, granted it     */
 } umbra_claim_reason;
 
 /* One node with one data directory: a fresh disk is another incarnation. */
@@ -359,6 +360,7 @@ typedef struct umbra_register_view {
     const umbra_member *in_sync;
     size_t in_sync_count;
     int64_t holder_heard_ns; /* age of the holder's last sign of life as the gateway sees it */
+    umbra_str store; /* names the store of a register that several gateways share; else empty */
 } umbra_register_view;
 
 /* One of the internal systems that a mapping leads to. */

@@ -28,6 +28,9 @@ struct RegisterView {
     std::uint64_t in_sync_seq = 0;
     std::vector<Member> in_sync;
     Duration holder_heard{};  ///< Age of the holder's last sign of life as the gateway sees it.
+    /// Names the store of a register that several gateways share: views with the same name are of
+    /// one register. Empty: it is this gateway's alone.
+    std::string store{};
 
     bool operator==(const RegisterView&) const = default;
 };
@@ -38,6 +41,8 @@ enum class ClaimReason : std::uint32_t {
     peer_silent = UMBRA_CLAIM_PEER_SILENT,    ///< The takeover delay passed.
     handover = UMBRA_CLAIM_HANDOVER,          ///< The holder consented.
     forced = UMBRA_CLAIM_FORCED,              ///< An operator ordered it.
+    /// The register of record, at another gateway, granted this epoch.
+    follow = UMBRA_CLAIM_FOLLOW,
 };
 
 struct ClaimResult {
@@ -188,14 +193,15 @@ inline RegisterView decode(const umbra_register_view& raw) {
             raw.holder_alive != 0,
             raw.in_sync_seq,
             decode(raw.in_sync, raw.in_sync_count),
-            Duration{raw.holder_heard_ns}};
+            Duration{raw.holder_heard_ns},
+            std::string{to_view(raw.store)}};
 }
 /// Borrows the view and `members`.
 inline umbra_register_view to_raw(const RegisterView& view,
                                   const std::vector<umbra_member>& members) {
     return {sizeof(umbra_register_view), view.known ? 1u : 0u, view.epoch,     to_str(view.holder),
             view.holder_alive ? 1u : 0u, view.in_sync_seq,     members.data(), members.size(),
-            view.holder_heard.count()};
+            view.holder_heard.count(),   to_str(view.store)};
 }
 inline ClaimResult decode(const umbra_claim_result& raw) {
     return {raw.granted != 0, decode(raw.reg), std::string{to_view(raw.detail)}};

@@ -19,6 +19,7 @@ umbra::RegisterView to_host(const RegisterView& view, bool known) {
     umbra::RegisterView host{known, view.epoch, view.holder, view.holder_alive, view.in_sync_seq,
                              {},    {}};
     host.holder_heard = Duration(view.holder_heard_ns);
+    host.store = view.store;
     for (const Member& member : view.in_sync)
         host.in_sync.push_back({member.node, member.incarnation});
     return host;

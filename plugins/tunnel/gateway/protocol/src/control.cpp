@@ -103,6 +103,7 @@ void walk_view(Io& io, View& v) {
     io.num(v.holder_heard_ns);
     io.num(v.in_sync_seq);
     io.members(v.in_sync);
+    io.name(v.store);
 }
 
 /// `M` is one of the messages, const for the encoder.
@@ -124,7 +125,7 @@ void walk(Io& io, M& m) {
     } else if constexpr (std::is_same_v<T, msg::Claim>) {
         io.num(m.ask);
         io.num(m.epoch);
-        io.choice(m.reason, ClaimReason::forced);
+        io.choice(m.reason, ClaimReason::follow);
     } else if constexpr (std::is_same_v<T, msg::Activate> || std::is_same_v<T, msg::Activated>) {
         io.num(m.ask);
         io.num(m.epoch);

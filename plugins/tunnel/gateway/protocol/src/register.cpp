@@ -26,7 +26,8 @@ Register::Register(const Settings& settings, Record record, bool lost,
       members_(std::move(members)),
       holder_back_until_(now + std::max(settings.restart_grace, settings.lease)),
       unreachable_(settings.shared ? "the shared register was not read yet" : ""),
-      rebuilding_(lost && !members_.empty()) {}
+      rebuilding_(lost && !members_.empty()),
+      lost_(rebuilding_) {}
 
 std::vector<Effect> Register::step(Instant now, const Fact& fact) {
     Effects out;
@@ -270,7 +271,8 @@ void Register::decide(Instant now, const Waiting& request, Effects& out) {
 }
 
 void Register::decide_claim(Instant now, const Waiting& claim, Effects& out) {
-    if (claim.epoch > record_.epoch + 1 && claim.epoch <= epoch_max && !rebuilding_) {
+    const bool follows = claim.reason == ClaimReason::follow;
+    if (claim.epoch > record_.epoch + 1 && claim.epoch <= epoch_max && !rebuilding_ && !follows) {
         // Who asks for more than the next epoch knows of one that this register never granted.
         auto text = "this gateway granted epoch " + std::to_string(record_.epoch) + " last and " +
                     claim.node + " asks for " + std::to_string(claim.epoch) +
@@ -279,12 +281,15 @@ void Register::decide_claim(Instant now, const Waiting& claim, Effects& out) {
         note_report(claim.node, claim.epoch - 1);
         return;
     }
-    if (auto text = objection(now, claim)) return refuse(now, claim, std::move(*text), out);
+    if (auto text = follows ? objection_to_follow(now, claim) : objection(now, claim))
+        return refuse(now, claim, std::move(*text), out);
     const Member member{claim.node, nodes_.at(claim.node).incarnation};
     Record next = record_;
     // The first holder ever, or the first after the record was lost: then nobody knows whether the
     // others have what this node acknowledged alone, so it has to let them in again.
     if (next.holder.node.empty()) next.in_sync = {member};
+    // Who is in sync is known where the epoch was granted.
+    if (follows) next.in_sync.insert(member);
     next.epoch = claim.epoch;
     // Its own successor keeps its streams: no other node carries any.
     const bool drain = consents_to(now, claim.node) || is_holder(claim.node);
@@ -355,7 +360,7 @@ void Register::on(Instant now, const fact::Stored&, Effects& out) {
     const Record before = std::exchange(record_, done.record);
     const auto& request = done.request;
     if (rebuilding_ && request.node.empty()) {
-        rebuilding_ = false;
+        rebuilding_ = lost_ = false;
         for (const auto& [node, epoch] : reports_) rebuilding_ |= epoch > record_.epoch;
         out.push_back(effect::CutBelow{record_.epoch, false});
         out.push_back(
@@ -382,6 +387,8 @@ void Register::on(Instant now, const fact::Stored&, Effects& out) {
 
 void Register::granted(Instant now, const Storing& done, const Record& before, Effects& out) {
     const auto& claim = done.request;
+    const auto later = [&](const auto& report) { return report.second > record_.epoch; };
+    rebuilding_ = rebuilding_ && std::ranges::any_of(reports_, later);
     consent_.reset();
     holder_gone_told_ = false;
     holder_back_until_ = now + settings_.return_grace;
@@ -459,6 +466,22 @@ std::optional<std::string> Register::objection(Instant now, const Waiting& claim
            milliseconds(settings_.lease);
 }
 
+/// Another gateway decided who it is. Here only the epoch has to be higher than all that was
+/// granted before; or just as high, when it is known from reports alone and nobody holds it. A
+/// gateway that was away while others took turns has missed epochs and not lost its record.
+std::optional<std::string> Register::objection_to_follow(Instant now, const Waiting& claim) const {
+    const auto later = [&](const auto& report) { return report.second > claim.epoch; };
+    if (lost_ || std::ranges::any_of(reports_, later)) return holder_sentence(now);
+    const bool held = !record_.holder.node.empty();
+    if (claim.epoch < record_.epoch || (claim.epoch == record_.epoch && held))
+        return holder_sentence(now);
+    if (claim.epoch > epoch_max) return "epoch " + std::to_string(claim.epoch) + " can not be";
+    const Member member{claim.node, nodes_.at(claim.node).incarnation};
+    if (record_.in_sync.size() >= members_max && !record_.in_sync.contains(member))
+        return "the in-sync set is full";
+    return std::nullopt;
+}
+
 std::string Register::holder_sentence(Instant now) const {
     if (rebuilding_)
         return "the register does not know its own epoch and grants nothing until these nodes have "
@@ -511,6 +534,7 @@ RegisterView Register::view(Instant now) const {
     shown.holder_heard_ns =
         is_holder(record_.holder.node) ? (now - nodes_.at(record_.holder.node).heard).count() : -1;
     shown.in_sync_seq = record_.in_sync_seq;
+    shown.store = store_;
     shown.in_sync.assign(record_.in_sync.begin(), record_.in_sync.end());
     return shown;
 }

@@ -22,6 +22,7 @@ void Register::on(Instant now, const fact::RecordChanged& f, Effects& out) {
         if (members_.size() < members_max) members_.insert(member.node);
     rebuilding_ = std::ranges::any_of(
         reports_, [&](const auto& report) { return report.second > record_.epoch; });
+    lost_ = false;
     if (!granted) return push_register(now, "", out);
     consent_.reset();
     holder_gone_told_ = false;
@@ -33,7 +34,9 @@ void Register::on(Instant now, const fact::RecordChanged& f, Effects& out) {
     push_register(now, deposed ? before.holder.node : "", out);
 }
 
-void Register::on(Instant, const fact::RecordLost&, Effects&) { rebuilding_ = !members_.empty(); }
+void Register::on(Instant, const fact::RecordLost&, Effects&) {
+    rebuilding_ = lost_ = !members_.empty();
+}
 
 void Register::on(Instant, const fact::StoreLost&, Effects&) {
     if (!storing_) return;
@@ -49,7 +52,8 @@ void Register::on(Instant now, const fact::StoreUnreachable& f, Effects& out) {
     for (const auto& request : std::exchange(waiting_, {})) refuse(now, request, f.text, out);
 }
 
-void Register::on(Instant, const fact::StoreReachable&, Effects&) {
+void Register::on(Instant now, const fact::StoreReachable& f, Effects& out) {
+    if (std::exchange(store_, f.name) != f.name) push_register(now, "", out);
     if (std::exchange(unreachable_, "").empty()) return;
     for (const auto& [name, node] : nodes_) {
         if (!node.connected) continue;

@@ -25,6 +25,8 @@ std::string_view name_of(ClaimReason reason) {
             return "handover";
         case ClaimReason::forced:
             return "forced by an operator";
+        case ClaimReason::follow:
+            return "granted by the register of record";
     }
     return "?";
 }

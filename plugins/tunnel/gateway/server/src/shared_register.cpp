@@ -83,7 +83,8 @@ void SharedRegister::add(const std::string& pair, User& user, bool expected) {
 
 void SharedRegister::store(const std::string& pair, const effect::Store& wanted, bool raises) {
     SharedRecord value{wanted.record, wanted.drain, context_.settings.name,
-                       session_ + "-" + std::to_string(++writes_)};
+                       session_ + "-" + std::to_string(++writes_), pairs_.at(pair).store};
+    if (value.store.empty()) value.store = random_session();
     pairs_.at(pair).pending = Pending{std::move(value), raises, false, std::nullopt};
     poke();
 }
@@ -235,8 +236,7 @@ void SharedRegister::on_commit(const Answer& answer) {
     const auto& outcome = answer.outcome.value();
     auto& state = pairs_.at(committing_);
     if (outcome.succeeded) {
-        state.revision = outcome.revision;
-        state.pending->committed = true;
+        committed(state, outcome.revision);
         absorb_gateways(outcome.reads.at(0), answer);
         return;
     }
@@ -245,12 +245,19 @@ void SharedRegister::on_commit(const Answer& answer) {
     const auto found = decode_shared(pairs.front().value);
     if (found && found.value().write == state.pending->value.write) {
         // It was asked more than once, and had been carried out before.
-        state.revision = pairs.front().mod_revision;
-        state.pending->committed = true;
+        committed(state, pairs.front().mod_revision);
         next_look_ = base::boot_now();
         return;
     }
     absorb_record(committing_, state, pairs.front());
+}
+
+void SharedRegister::committed(PairState& state, std::uint64_t revision) {
+    state.revision = revision;
+    state.pending->committed = true;
+    // A name that is new is told with the next answer.
+    if (std::exchange(state.store, state.pending->value.store) != state.store)
+        state.reachable = false;
 }
 
 void SharedRegister::on_buried(const Answer& answer) {
@@ -283,7 +290,7 @@ void SharedRegister::reached() {
     for (auto& [name, state] : pairs_) {
         if (state.reachable || !state.read || !state.broken.empty()) continue;
         state.reachable = true;
-        state.user->tell(fact::StoreReachable{});
+        state.user->tell(fact::StoreReachable{state.store});
     }
 }
 
@@ -331,6 +338,7 @@ void SharedRegister::absorb_record(const std::string& pair, PairState& state,
                shared.record.epoch,
                shared.record.holder.node.empty() ? "nobody" : shared.record.holder.node);
     change(state, fact::RecordChanged{shared.record, shared.drain});
+    if (std::exchange(state.store, shared.store) != state.store) state.reachable = false;
 }
 
 void SharedRegister::change(PairState& state, const Fact& fact) {
@@ -342,6 +350,7 @@ void SharedRegister::change(PairState& state, const Fact& fact) {
 
 void SharedRegister::missing(PairState& state) {
     state.revision = 0;
+    state.store.clear();
     change(state, fact::RecordLost{});
 }
 

@@ -80,6 +80,7 @@ private:
         bool expected = false;
         bool read = false;           ///< At least once.
         std::uint64_t revision = 0;  ///< At which the record that the user knows was written.
+        std::string store;           ///< Name of it.
         std::optional<Pending> pending;
         fact::HeardElsewhere told;
         std::string broken;      ///< Why the record can not be used; empty: it can.
@@ -98,6 +99,7 @@ private:
     void beat();
     void look();
     void commit(const std::string& pair);
+    void committed(PairState& state, std::uint64_t revision);
     void bury(const std::string& key, std::uint64_t revision);
     void on_beat(const Answer& answer);
     void on_look(const Answer& answer);

@@ -110,6 +110,7 @@ std::string encode_shared(const SharedRecord& shared) {
                      {"holder", config::is_name(record.holder.node) ? record.holder.node : ""},
                      {"by", shared.by},
                      {"write", shared.write},
+                     {"store", shared.store},
                      {"drain", shared.drain},
                      {"record", hex(encode(record))}});
 }
@@ -123,7 +124,8 @@ Result<SharedRecord> decode_shared(std::string_view value) {
     auto record = decode_record(bytes);
     if (!record) return record.error();
     return SharedRecord{std::move(record).value(), flag_in(object.value(), "drain"),
-                        text_in(object.value(), "by"), text_in(object.value(), "write")};
+                        text_in(object.value(), "by"), text_in(object.value(), "write"),
+                        text_in(object.value(), "store")};
 }
 
 std::string encode_note(const GatewayNote& note, const std::string& session, std::uint64_t beat) {

@@ -31,6 +31,7 @@ struct SharedRecord {
     bool drain = false;  ///< Its epoch came by consent.
     std::string by;      ///< Name of the gateway that wrote it, for people.
     std::string write;   ///< Of one write alone, so that a gateway knows its own again.
+    std::string store;   ///< Random name that the first write gave, and all others keep.
 
     bool operator==(const SharedRecord&) const = default;
 };

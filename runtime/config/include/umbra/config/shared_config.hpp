@@ -91,6 +91,7 @@ struct TakeoverConfig {
     Duration on_tunnel_loss{};
     Duration grace_period{};
     Acknowledge acknowledge = Acknowledge::both;
+    std::string register_of_record;  ///< A tunnel that fences; empty: the first by name.
 
     bool operator==(const TakeoverConfig&) const = default;
 };

@@ -95,6 +95,10 @@ private:
         Instant active_since{};
         /// The gateway has lost the holder: when it heard it last.
         std::optional<Instant> holder_unheard;
+        /// Of another gateway than the register of record: the claim under way there.
+        std::optional<AskId> follow_ask;
+        Epoch follow_epoch = 0;  ///< Of that claim, or of the last one.
+        Epoch followed = 0;      ///< Highest epoch that it granted so.
         bool operator==(const Tunnel&) const = default;
     };
     struct PendingClaim {
@@ -112,6 +116,7 @@ private:
         std::vector<Member> in_sync;
         std::string why;
         bool planned = true;  ///< Not taken from a master that was dead or silent.
+        std::string by;       ///< Tunnel that granted it, if not the register of record.
         bool operator==(const Grant&) const = default;
     };
     /// The shadow as its master knows it.
@@ -220,8 +225,9 @@ private:
     [[nodiscard]] std::string drift_obstacle() const;
     [[nodiscard]] bool counts_as_in_sync(const RegisterView& view) const;
     [[nodiscard]] Epoch next_epoch(const RegisterView& view) const;
-    void claim(Epoch epoch, ClaimReason reason, std::string why);
-    void granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned);
+    void claim(const std::string& tunnel, Epoch epoch, ClaimReason reason, std::string why);
+    void granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned,
+                 std::string by = {});
     void grant_oneself(std::string why, bool planned = true);
     void switch_from_shadow(const fact::SwitchRequested&);
     void ask_take_over();
@@ -236,8 +242,20 @@ private:
     void drive_handover();
     void end_handover(bool done, const std::string& text);
     [[nodiscard]] std::optional<std::string> handover_obstacle() const;
+    // --- several gateways, gateways.cpp
+    [[nodiscard]] const std::string* record_name() const;
     [[nodiscard]] const std::string* arbiter_name() const;
     [[nodiscard]] const Tunnel* arbiter() const;
+    [[nodiscard]] const std::string* reachable_gateway() const;
+    [[nodiscard]] bool follows(const std::string& name, const Tunnel& tunnel) const;
+    [[nodiscard]] bool holds(const Tunnel& tunnel) const;
+    void follow_gateways();
+    bool follow_answered(const fact::ClaimAnswered& fact);
+    bool follow_failed(const fact::ClaimFailed& fact);
+    void stop_following();
+    void record_moved(const std::string* before);
+    void consent_everywhere(const std::string& arbiter);
+    void obey_gateway(const std::string& name, const Tunnel& tunnel);
     [[nodiscard]] bool any_tunnel(TunnelState state) const;
     [[nodiscard]] Duration silence_limit() const;
     [[nodiscard]] std::string limit_text() const;
@@ -386,6 +404,8 @@ private:
     Instant next_claim_{};
     Epoch serving_ = 0;
     bool arbitrated_ = false;  ///< `serving_` was granted by a register.
+    /// Tunnel of that register; empty: of the register of record, which then need not follow.
+    std::string granted_by_;
     std::optional<Instant> tunnels_lost_;
     std::optional<Instant> lost_at_;          ///< Since when the tunnel lost last was silent.
     std::optional<Instant> peer_idle_since_;  ///< Shadow: the peer answers and does not serve.

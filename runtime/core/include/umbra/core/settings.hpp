@@ -37,6 +37,8 @@ struct TakeoverPolicy {
     Duration on_tunnel_loss{std::chrono::seconds{5}};
     Duration grace_period{std::chrono::seconds{30}};
     bool acknowledge_both = true;
+    /// Tunnel whose gateway grants the epochs; empty: the first by name that fences.
+    std::string register_of_record{};
 
     bool operator==(const TakeoverPolicy&) const = default;
 };

@@ -44,6 +44,7 @@ struct RegisterView {
     std::int64_t holder_heard_ns = 0;  ///< Age of the holder's last sign of life.
     std::uint64_t in_sync_seq = 0;
     std::vector<Member> in_sync{};  ///< Sorted.
+    std::string store{};            ///< Names the store that several gateways share; else empty.
 
     bool operator==(const RegisterView&) const = default;
 };
@@ -55,6 +56,7 @@ enum class ClaimReason : std::uint8_t {
     peer_silent = 3,   ///< The takeover delay passed.
     handover = 4,      ///< The holder consented.
     forced = 5,        ///< An operator ordered it.
+    follow = 6,        ///< The register of record, at another gateway, granted it.
 };
 
 /// Why a link is turned away. On the wire.

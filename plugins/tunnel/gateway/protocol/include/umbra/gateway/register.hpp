@@ -114,7 +114,9 @@ struct StoreLost {};
 struct StoreUnreachable {
     std::string text;  ///< Why, for whoever is refused.
 };
-struct StoreReachable {};
+struct StoreReachable {
+    std::string name;  ///< Of the store, as `RegisterView::store`.
+};
 /// What the other gateways say; replaces what they said before.
 struct HeardElsewhere {
     std::string heard_by;                  ///< A gateway that hears the holder; empty: none.
@@ -365,6 +367,8 @@ private:
     [[nodiscard]] bool heard_elsewhere() const { return !elsewhere_.heard_by.empty(); }
     [[nodiscard]] Instant gone_at() const;
     [[nodiscard]] bool consents_to(Instant now, const std::string& node) const;
+    [[nodiscard]] std::optional<std::string> objection_to_follow(Instant now,
+                                                                 const Waiting& claim) const;
     [[nodiscard]] std::optional<std::string> objection(Instant now, const Waiting& claim) const;
     [[nodiscard]] std::string holder_sentence(Instant now) const;
 
@@ -378,8 +382,10 @@ private:
     std::optional<Consent> consent_;
     Instant holder_back_until_;  ///< While its links are closed: when it counts as gone.
     fact::HeardElsewhere elsewhere_;
+    std::string store_;        ///< Name of the shared store.
     std::string unreachable_;  ///< Why nothing can be stored; empty: it can.
     bool rebuilding_ = false;
+    bool lost_ = false;  ///< `rebuilding_`, and what was granted before is not known at all.
     bool holder_gone_told_ = false;
 };
 
