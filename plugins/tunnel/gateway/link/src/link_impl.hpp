@@ -102,6 +102,7 @@ private:
     void arm_timer();
     void on_timer();
     void send_ping();
+    [[nodiscard]] Duration ping_interval() const;
     void prove(Instant sent);
     void heard() { figures_->last_heard = boot_now(); }
     void shed();

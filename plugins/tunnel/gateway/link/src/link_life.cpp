@@ -18,9 +18,18 @@ namespace {
 constexpr std::size_t pings_open_max = 16;
 constexpr std::size_t peer_pings_per_second_max = 200;
 constexpr Duration linger_time = 500ms;
+/// An end that needs no proof hears the pings of the other; its own tell it the round trip.
+constexpr Duration round_trip_every = 1s;
 constexpr std::size_t linger_bytes_per_turn = 256u << 10;
 
 }  // namespace
+
+Duration LinkImpl::ping_interval() const {
+    if (options_.proof_for > Duration::zero()) return options_.ping_every;
+    Duration often = round_trip_every;
+    if (options_.dead_after > Duration::zero()) often = std::min(often, options_.dead_after / 4);
+    return std::max(options_.ping_every, often);
+}
 
 void LinkImpl::arm_timer() {
     if (state_ == State::closed) return;
@@ -30,7 +39,9 @@ void LinkImpl::arm_timer() {
             timer_.cancel();
             return;
         }
-        wait = last_ping_ + options_.ping_every - boot_now();
+        wait = last_ping_ + ping_interval() - boot_now();
+        if (options_.dead_after > Duration::zero())
+            wait = std::min(wait, last_heard() + options_.dead_after + 1ms - boot_now());
     }
     timer_.expires_after(std::max<Duration>(wait, 1ms));
     timer_.async_wait([me = self()](boost::system::error_code error) {
@@ -69,7 +80,7 @@ void LinkImpl::on_timer() {
         return end(
             LinkClosed::Why::silent,
             "nothing was heard for " + std::to_string((boot_now() - last_heard()) / 1ms) + " ms");
-    if (boot_now() - last_ping_ >= options_.ping_every) send_ping();
+    if (boot_now() - last_ping_ >= ping_interval()) send_ping();
     arm_timer();
 }
 

@@ -96,7 +96,8 @@ struct LinkEvents {
 
 struct LinkOptions {
     std::string expected_pin{};  ///< Only this key is accepted; empty: any, the owner decides.
-    /// Both 0: neither pings nor watches. May be changed at `admit()`.
+    /// Both 0: neither pings nor watches. May be changed at `admit()`. Without `proof_for` pings go
+    /// out less often, at most once a second and four times in `dead_after`: the other end pings.
     Duration ping_every{};
     Duration dead_after{};
     /// A link that has no fresh proof of being alive (a ping answered, counted from when it was
