@@ -26,11 +26,11 @@ std::string chosen(const ProxyOptions& options, const ProxyEnvironment& environm
 TEST(ProxyTest, AnOptionNamesIt) {
     EXPECT_EQ(chosen({}), "");
     EXPECT_EQ(chosen({"10.0.0.1:3128", {}, {}}), "10.0.0.1:3128");
-    EXPECT_EQ(chosen({"http://proxy.corp:8080/", {}, {}}), "proxy.corp:8080");
+    EXPECT_EQ(chosen({"http://proxy:8080/", {}, {}}), "proxy:8080");
     EXPECT_EQ(chosen({"http://[2001:db8::1]:8080", {}, {}}), "[2001:db8::1]:8080");
-    EXPECT_EQ(chosen({"http://joe%40corp@proxy.corp:8080", {}, {}}), "joe@corp@proxy.corp:8080");
-    EXPECT_EQ(chosen({"proxy.corp:8080", "joe", "/secret"}), "joe@proxy.corp:8080");
-    EXPECT_EQ(chosen({"proxy.corp", {}, {}}), "proxy.corp:1080") << "as curl has it";
+    EXPECT_EQ(chosen({"http://joe%40corp@proxy:8080", {}, {}}), "joe@corp@proxy:8080");
+    EXPECT_EQ(chosen({"proxy:8080", "joe", "/secret"}), "joe@proxy:8080");
+    EXPECT_EQ(chosen({"proxy", {}, {}}), "proxy:1080") << "as curl has it";
 }
 
 TEST(ProxyTest, WrongOptionsAreToldWithoutPasswords) {
@@ -52,10 +52,10 @@ TEST(ProxyTest, WrongOptionsAreToldWithoutPasswords) {
 }
 
 TEST(ProxyTest, WithoutTheOptionTheEnvironmentDecides) {
-    const ProxyEnvironment environment{"http://joe:geheim@proxy.corp:8080", "https_proxy", ""};
+    const ProxyEnvironment environment{"http://joe:geheim@proxy:8080", "https_proxy", ""};
     const auto proxy = choose_proxy({}, environment, gateway);
     ASSERT_TRUE(proxy && *proxy);
-    EXPECT_EQ((*proxy)->at, (Endpoint{"proxy.corp", 8080}));
+    EXPECT_EQ((*proxy)->at, (Endpoint{"proxy", 8080}));
     EXPECT_EQ((*proxy)->password, "geheim");
     EXPECT_EQ((*proxy)->origin, "the environment variable https_proxy");
     EXPECT_EQ(chosen({"none", {}, {}}, environment), "");
