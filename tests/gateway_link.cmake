@@ -15,15 +15,18 @@ if(TARGET umbra_gateway_agent)
   umbra_add_test(gateway_agent_parts_test LABEL unit
     SOURCES unit/gateway/agent_parts_test.cpp unit/gateway/backend_parts_test.cpp
             unit/gateway/proxy_test.cpp
+            unit/gateway/http_test.cpp unit/gateway/http_fuzz_test.cpp
     LIBRARIES umbra_gateway_agent)
   umbra_add_test(gateway_agent_test LABEL integration
     SOURCES integration/gateway/agent_enrolment_test.cpp
             integration/gateway/agent_channels_test.cpp
             integration/gateway/agent_links_test.cpp
             integration/gateway/agent_backends_test.cpp
+            integration/gateway/agent_http_test.cpp
             integration/gateway/agent_proxy_test.cpp
             integration/gateway/agent_serving_test.cpp
-    LIBRARIES umbra_gateway_agent)
+            integration/gateway/agent_tls_test.cpp
+    LIBRARIES umbra_gateway_agent OpenSSL::SSL)
   find_program(UMBRA_TINYPROXY tinyproxy NO_CACHE)
   if(UMBRA_TINYPROXY)
     target_compile_definitions(gateway_agent_test PRIVATE UMBRA_TEST_TINYPROXY="${UMBRA_TINYPROXY}")

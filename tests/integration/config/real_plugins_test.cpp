@@ -27,8 +27,8 @@ protected:
 };
 
 TEST_F(RealPluginsTest, EveryExampleIsValid) {
-    for (const char* name :
-         {"pair-alpha.toml", "pair-beta.toml", "shared.toml", "shared-ssh.toml"}) {
+    for (const char* name : {"pair-alpha.toml", "pair-beta.toml", "shared.toml", "shared-ssh.toml",
+                             "shared-mappings.toml"}) {
         EXPECT_EQ(check_file(examples / name, open_, {plugins}).problems.render(), "") << name;
     }
 }

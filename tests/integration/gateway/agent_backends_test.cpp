@@ -9,6 +9,8 @@ using namespace umbra::gateway::testing;
 
 class AgentBackendsTest : public AgentTest {
 protected:
+    ~AgentBackendsTest() override { stop_tunnel(); }
+
     /// A port on which nobody listens.
     std::uint16_t closed_port() {
         tcp::acceptor gone(io, {asio::ip::address_v4::loopback(), 0});

@@ -19,7 +19,10 @@ protected:
         spec.incarnation = "i1";
         spec.mappings = {mapping("crm", "crm.cloud", 80)};
     }
-    ~AgentTest() override {
+    ~AgentTest() override { stop_tunnel(); }
+
+    /// Runs the loop, so a test with sockets of its own on it calls this while it still has them.
+    void stop_tunnel() {
         host.thaw();
         if (!tunnel) return;
         Op<Done> stopped;

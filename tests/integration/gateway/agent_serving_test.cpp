@@ -41,7 +41,7 @@ TEST_F(AgentTest, WhatIsNotListedIsDeniedAndCounted) {
     spec.mappings.push_back(mapping("off", "off.cloud", 80));
     spec.mappings.back().active = false;
     spec.mappings.push_back(mapping("web", "web.cloud", 80));
-    spec.mappings.back().protocol = "http";
+    spec.mappings.back().protocol = "udp";
     open_to_active();
     for (const auto& [name, port] : std::vector<std::pair<std::string, std::uint16_t>>{
              {"no.cloud", 80}, {"crm.cloud", 81}, {"off.cloud", 80}}) {
@@ -52,7 +52,7 @@ TEST_F(AgentTest, WhatIsNotListedIsDeniedAndCounted) {
     auto http = client("web.cloud");
     ASSERT_TRUE(answered(*http));
     EXPECT_EQ(http->status->code, StatusCode::refused);
-    EXPECT_NE(http->status->text.find("http"), std::string::npos);
+    EXPECT_NE(http->status->text.find("udp"), std::string::npos);
     ASSERT_TRUE(until([&] {
         std::uint64_t count = 0;
         for (const auto& event : events)

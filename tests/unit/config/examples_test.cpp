@@ -62,8 +62,8 @@ TEST_F(ExamplesTest, TheCommentedTimersAreTheDefaults) {
 
 TEST_F(ExamplesTest, AllPassTheCheck) {
     const OpenCatalog open = [this](const auto&) -> const PluginCatalog& { return catalog_; };
-    for (const char* name :
-         {"pair-alpha.toml", "pair-beta.toml", "shared.toml", "shared-gateways.toml"}) {
+    for (const char* name : {"pair-alpha.toml", "pair-beta.toml", "shared.toml",
+                             "shared-gateways.toml", "shared-mappings.toml"}) {
         EXPECT_THAT(told(check_file(examples / name, open, {}).problems), IsEmpty());
     }
     EXPECT_EQ(check_file(examples / "gateway.toml", open, {}).kind, FileKind::gateway);

@@ -47,6 +47,7 @@ Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Route 
              }),
       serving_(io, options_,
                {.on_denied = [this](std::string text) { on_denied(std::move(text)); },
+                .on_failed = [this](const std::string& text) { context_.warn(text); },
                 .on_count =
                     [this] {
                         finish_drain_if_over();

@@ -6,6 +6,10 @@
 #include <boost/asio/write.hpp>
 
 #include <array>
+#include <cerrno>
+#include <poll.h>
+#include <sys/socket.h>
+#include <type_traits>
 
 namespace umbra::gateway {
 
@@ -25,6 +29,20 @@ void close_socket(Socket& socket, bool in_order) {
 }
 
 template <class Socket>
+bool has_nothing(Socket& socket) {
+    char one = 0;
+    const ssize_t got = ::recv(socket.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/// The other end of a local socket is closed, not only its direction towards here.
+template <class Socket>
+bool is_hung_up(Socket& socket) {
+    pollfd one{socket.native_handle(), POLLIN, 0};
+    return ::poll(&one, 1, 0) > 0 && (one.revents & POLLHUP) != 0;
+}
+
+template <class Socket>
 class SocketDuplex final : public Duplex {
 public:
     explicit SocketDuplex(Socket socket) : socket_(std::move(socket)) {}
@@ -33,6 +51,9 @@ public:
         const auto [error, count] =
             co_await socket_.async_read_some(asio::buffer(room.data(), room.size()), waits);
         if (!error) co_return Read{count, {}};
+        // A stream that is cut closes its socket at once, and may say so on another thread later.
+        if (error == asio::error::eof && is_local && !finished_ && is_hung_up(socket_))
+            co_return Read{0, "the stream was cut"};
         if (error == asio::error::eof) co_return Read{};
         co_return Read{0, error.message()};
     }
@@ -44,13 +65,18 @@ public:
     }
     awaitable<std::string> finish() override {
         boost::system::error_code error;
+        finished_ = true;
         socket_.shutdown(Socket::shutdown_send, error);
         co_return error ? error.message() : std::string{};
     }
+    bool is_quiet() override { return has_nothing(socket_); }
     void close(bool in_order) override { close_socket(socket_, in_order); }
 
 private:
+    static constexpr bool is_local = std::is_same_v<Socket, asio::local::stream_protocol::socket>;
+
     Socket socket_;
+    bool finished_ = false;
 };
 
 class TlsDuplex final : public Duplex {
@@ -83,6 +109,7 @@ public:
         tls_->finish();
         co_return co_await send();
     }
+    bool is_quiet() override { return has_nothing(socket_); }
     void close(bool in_order) override {
         close_socket(socket_, in_order);
         sent_.cancel();

@@ -28,6 +28,8 @@ public:
     virtual boost::asio::awaitable<std::string> write(std::string_view bytes) = 0;
     /// Ends this direction in order; the other goes on.
     virtual boost::asio::awaitable<std::string> finish() = 0;
+    /// Nothing has come that was not read: neither bytes nor an end.
+    [[nodiscard]] virtual bool is_quiet() = 0;
     /// Now. Whoever waits gets a fault.
     /// @param in_order  Else with a reset, where there is such a thing.
     virtual void close(bool in_order) = 0;

@@ -8,7 +8,10 @@ namespace umbra::gateway {
 
 namespace {
 
-bool is_served(std::string_view protocol) { return protocol == "tcp" || protocol == "tcp+tls"; }
+bool is_served(std::string_view protocol) {
+    return protocol == "tcp" || protocol == "tcp+tls" || protocol == "http" ||
+           protocol == "http+tls";
+}
 
 }  // namespace
 

@@ -21,6 +21,7 @@ struct AgentOptions {
     std::optional<std::string> proxy;
     std::optional<std::string> proxy_user;
     std::optional<std::string> proxy_password_file;
+    Duration response_timeout{};
 };
 
 inline constexpr auto agent_schema = options<AgentOptions>(
@@ -53,6 +54,10 @@ inline constexpr auto agent_schema = options<AgentOptions>(
     opt<&AgentOptions::proxy_user>("proxy_user").help("User at the proxy."),
     opt<&AgentOptions::proxy_password_file>("proxy_password_file")
         .type(UMBRA_OPT_PATH)
-        .help("File whose first line is the password of that user; read at each connect."));
+        .help("File whose first line is the password of that user; read at each connect."),
+    opt<&AgentOptions::response_timeout>("response_timeout")
+        .def("\"2m\"")
+        .range("\"1s\"", "\"24h\"")
+        .help("http: longest wait for an internal system to begin its answer."));
 
 }  // namespace umbra::gateway

@@ -23,7 +23,10 @@ public:
         spawn(io, *stream_, *backend_, "towards the backend: ");
         spawn(io, *backend_, *stream_, "from the backend: ");
     }
-    void abort() override { end("cut"); }
+    void abort() override {
+        end("cut");
+        stream_->close(false);
+    }
 
 private:
     void spawn(asio::io_context& io, Duplex& from, Duplex& to, const char* where) {
@@ -37,10 +40,10 @@ private:
     }
     void end(std::string why) {
         if (!over_) return;
-        auto over = std::exchange(over_, nullptr);
-        over(std::move(why));  // Before the sockets close: a reset must not look like an end.
-        stream_->close(finished_ == 2);
-        backend_->close(finished_ == 2);
+        const bool in_order = why.empty();
+        std::exchange(over_, nullptr)(std::move(why));
+        backend_->close(in_order);
+        if (in_order) stream_->close(true);
     }
 
     std::unique_ptr<Duplex> stream_, backend_;

@@ -11,14 +11,17 @@ namespace umbra::gateway {
 /// Stands between a stream and a backend where bytes are not passed as they are: TLS, HTTP. The
 /// stream has one end of a socket pair, the relay the other. Belongs to the loop's thread; keeps
 /// itself alive until it is over.
+///
+/// After a fault the relay keeps its end of the pair open until `abort()`: a stream that saw it
+/// close before it is reset would take the fault for an end in order.
 class Relay {
 public:
-    /// Exactly once, later. Empty: both directions ended in order; else the stream is to be reset
-    /// with this.
+    /// Exactly once, not from inside `start_…`. Empty: both directions ended in order; else the
+    /// stream is to be reset with this.
     using Over = std::function<void(std::string why)>;
 
     virtual ~Relay() = default;
-    /// The stream broke, or is cut: lets go of everything, now. `Over` follows.
+    /// The stream is over: lets go of everything, now. `Over` follows, unless it came before.
     virtual void abort() = 0;
     /// The mappings changed. @return false: what goes on is no longer permitted.
     [[nodiscard]] virtual bool still_permitted() { return true; }

@@ -137,8 +137,8 @@ void Agent::report_denied() {
     TunnelEvent denied = event(TunnelEvent::Type::denied);
     denied.count = std::exchange(denied_, 0);
     denied.detail = denied_text_;
-    context_.warn("denied " + std::to_string(denied.count) + " streams, the last one of " +
-                  denied.detail);
+    context_.warn("denied " + std::to_string(denied.count) +
+                  " streams or requests, the last one of " + denied.detail);
     events_.push(std::move(denied));
 }
 

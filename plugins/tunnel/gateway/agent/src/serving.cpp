@@ -1,12 +1,22 @@
 #include "serving.hpp"
 
+#include "http_relay.hpp"
+#include "proxy_header.hpp"
+
 #include <vector>
 
 namespace umbra::gateway {
 
+namespace {
+
+constexpr Duration failed_pause = std::chrono::seconds(1);
+
+}  // namespace
+
 Serving::Serving(boost::asio::io_context& io, const AgentOptions& options, Events events)
     : io_(io),
       place_{io, options.connect_timeout, *AddressRules::make(options.permit_networks)},
+      response_timeout_(options.response_timeout),
       events_(std::move(events)) {}
 
 void Serving::open_gate(std::uint64_t epoch) { epoch_ = epoch; }
@@ -23,9 +33,9 @@ void Serving::set_mappings(MappingTable table) {
     std::vector<std::uint64_t> gone;
     for (const auto& [key, one] : served_) {
         const OpenRequest& request = one.stream->request();
-        const bool stays =
-            mappings_.still_permits(one.mapping, request.host, request.port, one.protocol) &&
-            (!one.relay || one.relay->still_permitted());
+        const bool stays = mappings_.still_permits(one.rules->name, request.host, request.port,
+                                                   one.rules->protocol) &&
+                           (!one.relay || one.relay->still_permitted());
         if (!stays) gone.push_back(key);
     }
     cut(gone, "its mapping was suspended, changed or removed");
@@ -54,13 +64,28 @@ void Serving::offer(std::shared_ptr<Stream> stream) {
     stream->listen({.on_status = {}, .on_closed = [this, key](StreamEnd end, const std::string&) {
                         on_stream_closed(key, end);
                     }});
-    served_.emplace(key, Served{std::move(stream), decision.mapping, decision.rules->protocol});
+    served_.emplace(key, Served{std::move(stream), decision.rules});
     if (events_.on_count) events_.on_count();
+    if (decision.rules->protocol.starts_with("http")) return relay_http(key, decision);
     connect(key, decision);
 }
 
 void Serving::denied(const Stream& stream, const std::string& text) {
     if (events_.on_denied) events_.on_denied(stream.request().client + ": " + text);
+}
+
+/// One line a second is enough to see it; a backend that is away fails for every client.
+void Serving::failed(const Stream& stream, const std::string& text) {
+    const Instant now = boot_now();
+    if (now - failed_told_ < failed_pause) {
+        ++failed_untold_;
+        return;
+    }
+    failed_told_ = now;
+    const std::uint64_t untold = std::exchange(failed_untold_, 0);
+    if (events_.on_failed)
+        events_.on_failed("for " + stream.request().client + ": " + text +
+                          (untold == 0 ? "" : ", and " + std::to_string(untold) + " more before"));
 }
 
 void Serving::connect(std::uint64_t key, const MappingTable::Decision& decision) {
@@ -80,7 +105,10 @@ void Serving::on_dialed(std::uint64_t key, Result<BackendConnection> result) {
     if (result && !result->tls) return stream->attach(std::move(result->socket));
     if (result) return relay_bytes(key, std::move(*result));
     const Errc code = result.error().code;
-    if (code == Errc::denied) denied(*stream, result.error().message);
+    if (code == Errc::denied)
+        denied(*stream, result.error().message);
+    else
+        failed(*stream, result.error().message);
     stream->refuse(code == Errc::denied    ? StatusCode::denied
                    : code == Errc::timeout ? StatusCode::timeout
                                            : StatusCode::refused,
@@ -96,6 +124,32 @@ void Serving::relay_bytes(std::uint64_t key, BackendConnection connection) {
     one.stream->attach(std::move(pair->stream));
 }
 
+/// The client is let in at once: what it may reach depends on what it asks for.
+void Serving::relay_http(std::uint64_t key, const MappingTable::Decision& decision) {
+    Served& one = served_.at(key);
+    auto pair = SocketPair::make(io_);
+    if (!pair) return one.stream->refuse(StatusCode::limit, pair.error().message);
+    Stream* const stream = one.stream.get();  // Lives as long as its relay.
+    one.relay = start_http_relay(
+        {.io = io_,
+         .client = std::move(pair->relay),
+         .client_address = std::string(host_of(stream->request().client)),
+         .mapping = [this, name = decision.mapping] { return mappings_.find(name); },
+         .dial =
+             [this, stream, offset = decision.offset](std::shared_ptr<const Mapping> mapping,
+                                                      BackendDial::Outcome outcome) {
+                 const OpenRequest& request = stream->request();
+                 return BackendDial::start(
+                     place_, {std::move(mapping), offset, request.client, request.host},
+                     std::move(outcome));
+             },
+         .on_denied = [this, stream](const std::string& text) { denied(*stream, text); },
+         .on_failed = [this, stream](const std::string& text) { failed(*stream, text); },
+         .response_timeout = response_timeout_,
+         .over = [this, key](const std::string& why) { on_relay_over(key, why); }});
+    one.stream->attach(std::move(pair->stream));
+}
+
 void Serving::cut_all(const std::string& why) {
     std::vector<std::uint64_t> all;
     for (const auto& [key, one] : served_) all.push_back(key);
@@ -106,10 +160,12 @@ void Serving::cut(const std::vector<std::uint64_t>& keys, const std::string& why
     for (const std::uint64_t key : keys) {
         const auto found = served_.find(key);
         if (found == served_.end()) continue;
-        const auto stream = found->second.stream;
-        const auto relay = found->second.relay;
-        stream->reset(why);
-        if (relay) relay->abort();
+        // Where only the relay is left, nobody else will end it.
+        const auto relay = found->second.stream_over ? found->second.relay : nullptr;
+        if (relay)
+            relay->abort();
+        else
+            found->second.stream->reset(why);
     }
 }
 
@@ -120,6 +176,10 @@ void Serving::on_stream_closed(std::uint64_t key, StreamEnd end) {
     one.stream_over = true;
     const auto relay = one.relay;
     if (!relay) return forget(key);
+    if (one.relay_over) {
+        relay->abort();
+        return forget(key);
+    }
     if (end != StreamEnd::finished) return relay->abort();
     one.linger = std::make_unique<boost::asio::steady_timer>(io_, relay_linger);
     one.linger->async_wait([relay](boost::system::error_code error) {
@@ -130,9 +190,11 @@ void Serving::on_stream_closed(std::uint64_t key, StreamEnd end) {
 void Serving::on_relay_over(std::uint64_t key, const std::string& why) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
-    const auto relay = std::exchange(found->second.relay, nullptr);
-    if (found->second.stream_over) return forget(key);
-    if (!why.empty()) found->second.stream->reset(why);
+    Served& one = found->second;
+    if (one.stream_over) return forget(key);
+    if (why.empty()) return one.relay.reset();
+    one.relay_over = true;
+    one.stream->reset(why);
 }
 
 void Serving::forget(std::uint64_t key) {

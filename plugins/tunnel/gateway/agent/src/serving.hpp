@@ -28,6 +28,8 @@ public:
     struct Events {
         /// Not permitted: a stream by no mapping, a request by no resource, an address by no rule.
         std::function<void(std::string text)> on_denied{};
+        /// A backend did not do its part; at most once a second.
+        std::function<void(std::string text)> on_failed{};
         std::function<void()> on_count{};  ///< `streams()` changed.
     };
 
@@ -49,23 +51,27 @@ public:
 private:
     struct Served {
         std::shared_ptr<Stream> stream;
-        std::string mapping, protocol;
-        std::shared_ptr<BackendDial> dial{};  ///< While the internal system has not answered.
-        std::shared_ptr<Relay> relay{};       ///< Not of plain tcp.
-        bool stream_over = false;             ///< Only its relay is left.
+        std::shared_ptr<const Mapping> rules;  ///< By which it was let in.
+        std::shared_ptr<BackendDial> dial{};   ///< While the internal system has not answered.
+        std::shared_ptr<Relay> relay{};        ///< Not of plain tcp.
+        bool stream_over = false;              ///< Only its relay is left.
+        bool relay_over = false;               ///< With a fault: the stream is being reset.
         std::unique_ptr<boost::asio::steady_timer> linger{};
     };
     void connect(std::uint64_t key, const MappingTable::Decision& decision);
     void on_dialed(std::uint64_t key, Result<BackendConnection> result);
     void relay_bytes(std::uint64_t key, BackendConnection connection);
+    void relay_http(std::uint64_t key, const MappingTable::Decision& decision);
     void on_stream_closed(std::uint64_t key, StreamEnd end);
     void on_relay_over(std::uint64_t key, const std::string& why);
     void denied(const Stream& stream, const std::string& text);
+    void failed(const Stream& stream, const std::string& text);
     void cut(const std::vector<std::uint64_t>& keys, const std::string& why);
     void forget(std::uint64_t key);
 
     boost::asio::io_context& io_;
     BackendPlace place_;
+    const Duration response_timeout_;
     const Events events_;
     MappingTable mappings_;
     std::uint64_t epoch_ = 0;  ///< 0: the gate is closed.
@@ -74,6 +80,8 @@ private:
     std::map<std::uint64_t, Served> served_;
     std::uint64_t next_key_ = 1;
     std::size_t dials_ = 0;
+    Instant failed_told_{};
+    std::uint64_t failed_untold_ = 0;
 };
 
 }  // namespace umbra::gateway
