@@ -20,6 +20,7 @@ if(TARGET umbra_gateway_agent)
   umbra_add_test(gateway_agent_test LABEL integration
     SOURCES integration/gateway/agent_enrolment_test.cpp
             integration/gateway/agent_channels_test.cpp
+            integration/gateway/agent_checks_test.cpp
             integration/gateway/agent_links_test.cpp
             integration/gateway/agent_backends_test.cpp
             integration/gateway/agent_http_test.cpp

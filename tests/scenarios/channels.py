@@ -1,11 +1,13 @@
 """Service channels: a port at the master that leads to a service at the gateway's side."""
 
 import contextlib
+import json
+import shutil
 import signal
 import socket
 
 import network
-from harness import Pair, expect, holds_for, scenario, wait_for
+from harness import Pair, Process, expect, holds_for, scenario, wait_for
 
 TARGET = "db.cloud:5432"
 
@@ -157,3 +159,72 @@ def channel_is_denied_by_default(options):
         )
         expect("no [channel] of gateway.toml" in pair["gateway"].log_text(), "and told")
         holds_for(channel.works, 0.5, "the other channel goes on")
+
+
+@scenario
+def tunnel_check_before_a_switch(options):
+    """Both instances try what the tunnel leads to: the shadow the internal systems, the master the
+    channel as well. A system that is away fails the command, and says which."""
+    with Pair(options).up() as pair, Channel(pair) as channel:
+
+        def check(node, *more):
+            done = pair.tool("umbra", "tunnel", "check", *more, "--json", at=node)
+            found = json.loads(done.stdout)["checks"]
+            return done.returncode, {(c["kind"], c["name"]): c["outcome"] for c in found}
+
+        good = {("mapping", "crm"): "ok", ("channel", "db"): "ok"}
+        expect(check("alpha") == (0, good), f"on the master: {check('alpha')}")
+        shadow = {**good, ("channel", "db"): "skipped"}
+        wait_for(lambda: check("beta", "main") == (0, shadow), 5, "on the shadow")
+        channel.stop_service()
+        bad = {**good, ("channel", "db"): "failed"}
+        wait_for(lambda: check("alpha") == (1, bad), 5, "the service is away")
+        pair.set("alpha", f"tunnel.main.mapping.crm.internal={network.HOST}:1")
+        wait_for(lambda: check("beta")[1][("mapping", "crm")] == "failed", 5, "the shadow sees it")
+        table = pair.run("umbra", "tunnel", "check", at="beta", status=1).stdout
+        expect("Connection refused" in table, f"why is told:\n{table}")
+        pair.run("umbra", "tunnel", "check", "nain", at="alpha", status=2)
+
+
+@scenario
+def takeover_through_a_proxy(options):
+    """P16, T6: both instances reach the gateway through an HTTP proxy that wants a login, take over
+    through it, say so when it is away, and come back with it."""
+    program = shutil.which("tinyproxy")
+    expect(program, "tinyproxy is not installed: packaging/install-build-tools.sh --tests")
+    port = network.free_ports(1)[0]
+    with Pair(options).up() as pair:
+        pair.path("proxy.conf").write_text(
+            f"Port {port}\nListen {network.HOST}\nTimeout 600\nMaxClients 100\n"
+            "BasicAuth joe geheim\n"
+        )
+        pair.path("password").write_text("geheim\n")
+        proxy = Process(
+            "proxy", [program, "-d", "-c", str(pair.path("proxy.conf"))], pair.path("proxy.log")
+        )
+        pair.processes["proxy"] = proxy.start()
+        pair.set(
+            "alpha",
+            f"tunnel.main.options.proxy={network.HOST}:{port}",
+            "tunnel.main.options.proxy_user=joe",
+            f"tunnel.main.options.proxy_password_file={pair.path('password')}",
+        )
+        pair.wait_settled("alpha", 30)
+        wait_for(
+            lambda: proxy.log_text().count(f"CONNECT {network.HOST}:{pair.agents_port}") >= 4,
+            10,
+            "the links of both go through the proxy",
+        )
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 10, "beta takes over through the proxy")
+        pair.expect_served()
+        pair["alpha"].start()
+        pair.wait_settled("beta", 30)
+        proxy.terminate()
+        wait_for(
+            lambda: "the proxy: cannot reach" in pair.status("beta")["tunnels"][0]["detail"],
+            10,
+            "the detail names the proxy",
+        )
+        proxy.start()
+        pair.wait_settled(limit=30)

@@ -276,6 +276,17 @@ void post_tunnel_enrol(Call call) {
     call.control.tunnel_enrol(std::move(tunnel), std::move(invitation), call.done());
 }
 
+void post_tunnel_check(Call call) {
+    std::string tunnel = call.fields.text_or_empty("tunnel");
+    if (call.refused()) return;
+    call.control.tunnel_check(
+        std::move(tunnel), [answer = call.answer](instance::Reply reply,
+                                                  std::vector<instance::TunnelCheckView> checks) {
+            if (reply.outcome != instance::Outcome::done) return answer(render_reply(reply));
+            answer({200, render_tunnel_checks(checks)});
+        });
+}
+
 struct Route {
     std::string_view method, path;
     std::string_view parameters;  ///< Of the query, separated by spaces.
@@ -310,6 +321,7 @@ constexpr Route routes[] = {
     {"POST", "/v1/peer/join", "", post_peer_join},
     {"POST", "/v1/peer/check", "", post_peer_check},
     {"POST", "/v1/tunnel/enrol", "", post_tunnel_enrol},
+    {"POST", "/v1/tunnel/check", "", post_tunnel_check},
 };
 
 bool has_word(std::string_view words, std::string_view word) {

@@ -170,6 +170,22 @@ std::string render_decisions(const std::vector<instance::Decision>& decisions) {
     return json::serialize(json::object{{"decisions", std::move(list)}});
 }
 
+std::string render_tunnel_checks(const std::vector<instance::TunnelCheckView>& checks) {
+    json::array list;
+    bool ok = true;
+    for (const auto& check : checks) {
+        ok &= check.outcome != "failed";
+        list.push_back(json::object{{"tunnel", check.tunnel},
+                                    {"kind", check.kind},
+                                    {"name", check.name},
+                                    {"target", check.target},
+                                    {"outcome", check.outcome},
+                                    {"latency_us", check.latency_us},
+                                    {"detail", check.detail}});
+    }
+    return json::serialize(json::object{{"ok", ok}, {"checks", std::move(list)}});
+}
+
 std::string render_divergences(const std::vector<instance::DivergenceView>& views) {
     json::array list;
     for (const auto& view : views) {

@@ -12,6 +12,9 @@ namespace umbra::admin {
 [[nodiscard]] std::string render_status(const instance::Status& status);
 [[nodiscard]] std::string render_alerts(const std::vector<instance::Alert>& alerts);
 [[nodiscard]] std::string render_decisions(const std::vector<instance::Decision>& decisions);
+/// "ok": nothing failed.
+[[nodiscard]] std::string render_tunnel_checks(
+    const std::vector<instance::TunnelCheckView>& checks);
 [[nodiscard]] std::string render_history(const std::vector<instance::HistoryEntry>& history,
                                          const std::string& note);
 [[nodiscard]] std::string render_divergences(const std::vector<instance::DivergenceView>& views);

@@ -238,6 +238,10 @@ private:
         app->add_option("INVITATION", a_.invitation,
                         "Printed by umbra-gateway invite; - reads stdin")
             ->required();
+        app = client(tunnel, "check",
+                     "Try every mapping and channel from this instance; fails if one does",
+                     [&] { return tunnel_check(to, a_.name); });
+        app->add_option("NAME", a_.name, "Tunnel (default: all)");
     }
 
     void add_peer() {

@@ -1,4 +1,5 @@
 #include "commands.hpp"
+#include "table.hpp"
 
 #include <cstdio>
 
@@ -47,6 +48,29 @@ int tunnel_enrol(const Connection& connection, const std::string& tunnel,
                  const std::string& invitation) {
     return post_and_show(connection, "/v1/tunnel/enrol",
                          {{"tunnel", tunnel}, {"invitation", from_argument_or_stdin(invitation)}});
+}
+
+int tunnel_check(const Connection& connection, const std::string& tunnel) {
+    boost::json::object body;
+    if (!tunnel.empty()) body["tunnel"] = tunnel;
+    const Answer answer = post(connection, "/v1/tunnel/check", body);
+    if (!answer.ok()) return answer.report();
+    const ExitStatus status = flag_of(answer.body, "ok") ? exit_done : exit_failed;
+    if (connection.json) {
+        print_line(answer.raw);
+        return status;
+    }
+    Table table({"TUNNEL", "KIND", "NAME", "TARGET", "RESULT", "TIME", "DETAIL"});
+    for (const auto& check : list_of(answer.body, "checks")) {
+        const auto outcome = text_of(check, "outcome");
+        const auto latency = number_of(check, "latency_us");
+        table.add({text_of(check, "tunnel"), text_of(check, "kind"), text_of(check, "name"),
+                   text_of(check, "target"), outcome,
+                   latency && outcome != "skipped" ? human_time(*latency) : "",
+                   text_of(check, "detail")});
+    }
+    print_line(table.empty() ? "there is nothing to try" : table.render());
+    return status;
 }
 
 }  // namespace umbra::cli

@@ -161,4 +161,24 @@ struct Decode<TunnelEvent> {
     }
 };
 
+template <>
+struct Decode<std::vector<TunnelCheck>> {
+    static constexpr std::size_t size = sizeof(umbra_check_report);
+    static Result<std::vector<TunnelCheck>> from(const void* result) {
+        const auto& raw = *static_cast<const umbra_check_report*>(result);
+        if (raw.checks == nullptr && raw.check_count > 0) return nonsense("null checks");
+        if (raw.check_count > 0 && raw.checks->struct_size < sizeof(std::uint32_t))
+            return nonsense("checks without a size");
+        auto checks = detail::decode(raw);
+        for (const TunnelCheck& check : checks) {
+            using Kind = TunnelCheck::Kind;
+            using Outcome = TunnelCheck::Outcome;
+            if (!between(static_cast<std::uint32_t>(check.kind), Kind::mapping, Kind::channel) ||
+                !between(static_cast<std::uint32_t>(check.outcome), Outcome::ok, Outcome::skipped))
+                return nonsense("a check of an unknown kind or outcome");
+        }
+        return checks;
+    }
+};
+
 }  // namespace umbra::host

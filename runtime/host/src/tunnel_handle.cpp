@@ -128,4 +128,8 @@ void TunnelHandle::enrol(const std::string& invitation, Deadline deadline, Callb
     core_->call<Done>("enrol", &Api::enrol, deadline, std::move(done), detail::to_str(invitation));
 }
 
+void TunnelHandle::check(Deadline deadline, Callback<std::vector<TunnelCheck>> done) {
+    core_->call<std::vector<TunnelCheck>>("check", &Api::check, deadline, std::move(done));
+}
+
 }  // namespace umbra::host

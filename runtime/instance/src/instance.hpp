@@ -68,6 +68,8 @@ public:
     void peer_check(Done done) override;
     void reload(std::function<void(Reply, config::ReloadPlan)> done) override;
     void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override;
+    void tunnel_check(std::string tunnel,
+                      std::function<void(Reply, std::vector<TunnelCheckView>)> done) override;
 
 private:
     // --- start, instance_start.cpp

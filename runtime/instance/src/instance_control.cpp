@@ -279,4 +279,14 @@ void Instance::tunnel_enrol(std::string tunnel, std::string invitation, Done don
     });
 }
 
+void Instance::tunnel_check(std::string tunnel,
+                            std::function<void(Reply, std::vector<TunnelCheckView>)> done) {
+    loop_.post([this, tunnel = std::move(tunnel), done = std::move(done)] {
+        tunnels_->check(tunnel, [done](Result<std::vector<TunnelCheckView>> checks) {
+            if (checks) return done({Outcome::done, {}, {}, {}, {}}, std::move(checks).value());
+            done({Outcome::invalid, checks.error().message, {}, {}, {}}, {});
+        });
+    });
+}
+
 }  // namespace umbra::instance

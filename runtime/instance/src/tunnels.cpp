@@ -307,11 +307,15 @@ void Tunnels::enrol(const std::string& tunnel, const std::string& invitation,
         handle->enrol(invitation, host::Deadline::after(enrol_limit), std::move(done));
         return;
     }
+    done(no_such(tunnel));
+}
+
+Error Tunnels::no_such(const std::string& tunnel) const {
     std::vector<std::string> known;
     for (const auto& [name, unused] : tunnels_) known.push_back(name);
-    done(Error{Errc::invalid, "there is no tunnel " + config::in_quotes(tunnel) + "; " +
-                                  (known.empty() ? "the configuration names none"
-                                                 : config::suggest(tunnel, known))});
+    return {Errc::invalid,
+            "there is no tunnel " + config::in_quotes(tunnel) + "; " +
+                (known.empty() ? "the configuration names none" : config::suggest(tunnel, known))};
 }
 
 std::vector<TunnelStatus> Tunnels::status() const {

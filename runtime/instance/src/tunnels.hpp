@@ -48,6 +48,9 @@ public:
 
     void enrol(const std::string& tunnel, const std::string& invitation,
                std::function<void(Result<Done>)> done);
+    /// @param tunnel  Empty: all of them. `done` gets `invalid` when there is none of that name.
+    void check(const std::string& tunnel,
+               std::function<void(Result<std::vector<TunnelCheckView>>)> done);
     [[nodiscard]] std::vector<TunnelStatus> status() const;
     void stop(Duration limit, std::function<void()> done);
 
@@ -77,6 +80,7 @@ private:
     [[nodiscard]] Mapping mapping_of(const config::Mapping& config) const;
     [[nodiscard]] TunnelSpec spec_of(const config::TunnelConfig& config, core::Epoch epoch) const;
     [[nodiscard]] host::TunnelHandle* find(const std::string& name);
+    [[nodiscard]] Error no_such(const std::string& tunnel) const;
 
     Place place_;
     Report report_;

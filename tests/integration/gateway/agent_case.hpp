@@ -10,6 +10,8 @@ namespace umbra::gateway::testing {
 class AgentTest : public ::testing::Test {
 protected:
     AgentTest() {
+        for (const char* name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+            ::unsetenv(name);
         options.address = played.address();
         options.links = 2;
         options.connect_timeout = 2s;

@@ -24,6 +24,8 @@ struct Op : umbra_op {
             if (result) me->value = detail::decode(*static_cast<const umbra_claim_result*>(result));
         } else if constexpr (std::is_same_v<T, TunnelEvent>) {
             if (result) me->value = detail::decode(*static_cast<const umbra_tunnel_event*>(result));
+        } else if constexpr (std::is_same_v<T, std::vector<TunnelCheck>>) {
+            if (result) me->value = detail::decode(*static_cast<const umbra_check_report*>(result));
         }
         me->code = status->code;  // Last: the test's thread looks at it.
     }

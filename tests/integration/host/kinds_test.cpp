@@ -236,6 +236,16 @@ TEST_F(KindsTest, Tunnel) {
     tunnel.enrol("token", soon, enrolled.callback());
     expect_done(std::move(enrolled));
     EXPECT_EQ(next().detail, "enrol token");
+    Answer<std::vector<TunnelCheck>> checked;
+    tunnel.check(soon, checked.callback());
+    EXPECT_EQ(value(checked), (std::vector<TunnelCheck>{{TunnelCheck::Kind::mapping, "crm", "a:1",
+                                                         TunnelCheck::Outcome::ok, 3ms, ""},
+                                                        {TunnelCheck::Kind::channel,
+                                                         "db",
+                                                         "b:2",
+                                                         TunnelCheck::Outcome::skipped,
+                                                         {},
+                                                         "not active"}}));
     tunnel.consent(7, "beta", soon, consented.callback());
     loop.run_queued();
     EXPECT_EQ(consented.error(),

@@ -376,6 +376,21 @@ TEST_F(ApiTest, MissingFieldsAreNamed) {
     EXPECT_THAT(control.calls, IsEmpty());
 }
 
+TEST_F(ApiTest, ATunnelCheckSaysWhatFailed) {
+    control.checks = {{"main", "mapping", "crm", "a:1", "ok", 1500, ""},
+                      {"main", "channel", "db", "b:2", "skipped", 0, "not active"}};
+    auto answer = json(post("/v1/tunnel/check"));
+    EXPECT_TRUE(answer.at("ok").as_bool()) << "what is skipped did not fail";
+    EXPECT_EQ(answer.at("checks").as_array().size(), 2u);
+    control.checks[1].outcome = "failed";
+    answer = json(post("/v1/tunnel/check", R"({"tunnel": "main"})"));
+    EXPECT_FALSE(answer.at("ok").as_bool());
+    const auto& first = answer.at("checks").as_array().at(0);
+    EXPECT_EQ(first.at("name").as_string(), "crm");
+    EXPECT_EQ(first.at("latency_us").to_number<double>(), 1500);
+    EXPECT_THAT(control.calls, ElementsAre("check tunnel []", "check tunnel [main]"));
+}
+
 TEST_F(ApiTest, PauseNeedsAUsableDuration) {
     for (const char* bad : {"0s", "-1s", "two hours", "", "2"}) {
         EXPECT_THAT(error(post("/v1/pause", std::string{R"({"for": ")"} + bad + "\"}"), 400),

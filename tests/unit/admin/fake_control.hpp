@@ -38,6 +38,7 @@ public:
     std::vector<instance::Decision> decisions;
     instance::Comparison compared;
     config::ReloadPlan reload_plan;
+    std::vector<instance::TunnelCheckView> checks;
     std::vector<instance::DivergenceView> diverged;
     bool mute = false;  ///< Drop requests without an answer.
 
@@ -153,6 +154,14 @@ public:
     void peer_check(Done done) override { answer("check", std::move(done)); }
     void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override {
         answer("enrol " + tunnel + " " + invitation, std::move(done));
+    }
+    void tunnel_check(
+        std::string tunnel,
+        std::function<void(Reply, std::vector<instance::TunnelCheckView>)> done) override {
+        post([this, tunnel = std::move(tunnel), done = std::move(done)] {
+            calls.push_back("check tunnel [" + tunnel + "]");
+            done(next, checks);
+        });
     }
 
 private:

@@ -454,6 +454,34 @@ typedef struct umbra_tunnel_event {
 #define UMBRA_CAP_FENCES \
     "fences" /* its far end arbitrates: claim() and set_in_sync() mean something */
 
+typedef enum umbra_check_kind {
+    UMBRA_CHECK_MAPPING = 1, /* a backend, tried from this node                 */
+    UMBRA_CHECK_CHANNEL = 2  /* a target at the far end, tried through the tunnel */
+} umbra_check_kind;
+
+typedef enum umbra_check_outcome {
+    UMBRA_CHECK_OK = 1,
+    UMBRA_CHECK_FAILED = 2,
+    UMBRA_CHECK_SKIPPED = 3 /* not tried; the detail says why */
+} umbra_check_outcome;
+
+typedef struct umbra_tunnel_check {
+    uint32_t struct_size;
+    uint32_t kind;    /* umbra_check_kind */
+    umbra_str name;   /* of the mapping or channel */
+    umbra_str target; /* "127.0.0.1:8000" */
+    uint32_t outcome; /* umbra_check_outcome */
+    int64_t latency_ns;
+    umbra_str detail; /* one sentence; empty when there is nothing to say */
+} umbra_tunnel_check;
+
+/* result of check; walked by the `struct_size` of the first element */
+typedef struct umbra_check_report {
+    uint32_t struct_size;
+    const umbra_tunnel_check *checks;
+    size_t check_count;
+} umbra_check_report;
+
 typedef struct umbra_tunnel_api {
     uint32_t struct_size;
     /* Begins to dial and keeps at it; completes at once, the state comes as events. */
@@ -475,6 +503,9 @@ typedef struct umbra_tunnel_api {
                         size_t count, umbra_op *op);
     /* Uses up a one-time invitation of the far end, so that this node may dial. */
     void (*enrol)(void *self, umbra_str invitation, umbra_op *op);
+    /* Tries every backend of every mapping and, while active, every channel, from this node; also
+     * in standby, and without a link. What cannot be reached is a result, not a failure. */
+    void (*check)(void *self, umbra_op *op);
 } umbra_tunnel_api;
 
 /* --- the entry ----------------------------------------------------------------------------------

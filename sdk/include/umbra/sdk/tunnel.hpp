@@ -140,6 +140,27 @@ struct TunnelEvent {
     Duration unheard{};  ///< While no link is up: age of the far end's last sign of life.
 };
 
+/// What came of one try to reach something that a tunnel leads to.
+struct TunnelCheck {
+    enum class Kind : std::uint32_t {
+        mapping = UMBRA_CHECK_MAPPING,  ///< A backend, tried from this node.
+        channel = UMBRA_CHECK_CHANNEL,  ///< A target at the far end, tried through the tunnel.
+    };
+    enum class Outcome : std::uint32_t {
+        ok = UMBRA_CHECK_OK,
+        failed = UMBRA_CHECK_FAILED,
+        skipped = UMBRA_CHECK_SKIPPED,  ///< Not tried; the detail says why.
+    };
+    Kind kind = Kind::mapping;
+    std::string name;    ///< Of the mapping or channel.
+    std::string target;  ///< "127.0.0.1:8000"
+    Outcome outcome = Outcome::failed;
+    Duration latency{};
+    std::string detail{};  ///< One sentence; empty when there is nothing to say.
+
+    bool operator==(const TunnelCheck&) const = default;
+};
+
 /// Tunnel provider: keeps links to a far end and carries streams while this node is the holder.
 /// Bulk data never crosses this border.
 class TunnelProvider : public Plugin {
@@ -167,6 +188,11 @@ public:
     }
     virtual void enrol(std::string /*invitation*/, Reply<Done> reply) {
         reply.fail(Errc::unsupported, "this provider knows no invitations");
+    }
+    /// Tries every backend of every mapping and, while active, every channel, from this node; also
+    /// in standby. What cannot be reached is a result.
+    virtual void check(Reply<std::vector<TunnelCheck>> reply) {
+        reply.fail(Errc::unsupported, "this provider cannot try what it leads to");
     }
 };
 
@@ -272,6 +298,32 @@ inline TunnelSpec decode(const umbra_tunnel_spec& raw) {
     return spec;
 }
 
+inline std::vector<TunnelCheck> decode(const umbra_check_report& raw) {
+    std::vector<TunnelCheck> list;
+    for (std::size_t i = 0; i < raw.check_count; ++i) {
+        const umbra_tunnel_check check = element(raw.checks, i);
+        list.push_back({static_cast<TunnelCheck::Kind>(check.kind),
+                        std::string{to_view(check.name)}, std::string{to_view(check.target)},
+                        static_cast<TunnelCheck::Outcome>(check.outcome),
+                        Duration{check.latency_ns}, std::string{to_view(check.detail)}});
+    }
+    return list;
+}
+
+template <>
+struct Encode<std::vector<TunnelCheck>> {
+    template <class F>
+    static void with(const std::vector<TunnelCheck>& checks, F f) {
+        std::vector<umbra_tunnel_check> list;
+        list.reserve(checks.size());
+        for (const auto& c : checks)
+            list.push_back({sizeof(umbra_tunnel_check), static_cast<std::uint32_t>(c.kind),
+                            to_str(c.name), to_str(c.target), static_cast<std::uint32_t>(c.outcome),
+                            c.latency.count(), to_str(c.detail)});
+        const umbra_check_report raw{sizeof raw, list.data(), list.size()};
+        f(&raw);
+    }
+};
 template <>
 struct Encode<ClaimResult> {
     template <class F>
@@ -337,6 +389,9 @@ struct TunnelThunks {
     static void enrol(void* self, umbra_str invitation, umbra_op* op) {
         guarded(op, [&] { of(self)->enrol(std::string{to_view(invitation)}, Reply<Done>{op}); });
     }
+    static void check(void* self, umbra_op* op) {
+        guarded(op, [&] { of(self)->check(Reply<std::vector<TunnelCheck>>{op}); });
+    }
     static constexpr umbra_tunnel_api table{sizeof(umbra_tunnel_api),
                                             &open,
                                             &claim,
@@ -346,7 +401,8 @@ struct TunnelThunks {
                                             &drain,
                                             &next_event,
                                             &set_in_sync,
-                                            &enrol};
+                                            &enrol,
+                                            &check};
 };
 template <>
 struct ThunksFor<TunnelProvider> : TunnelThunks {};

@@ -63,6 +63,12 @@ public:
         reply.ok();
         tell("enrol " + invitation, TunnelState::refused);
     }
+    void check(Reply<std::vector<umbra::TunnelCheck>> reply) override {
+        using Check = umbra::TunnelCheck;
+        reply.ok({{Check::Kind::mapping, "crm", "a:1", Check::Outcome::ok,
+                   std::chrono::milliseconds{3}, ""},
+                  {Check::Kind::channel, "db", "b:2", Check::Outcome::skipped, {}, "not active"}});
+    }
     void next_event(Reply<TunnelEvent> reply) override {
         waiting_ = std::move(reply);
         serve();

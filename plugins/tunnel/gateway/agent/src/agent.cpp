@@ -213,8 +213,25 @@ void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
                          });
 }
 
+void Agent::check(Reply<std::vector<TunnelCheck>> reply) {
+    if (stopping_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    if (!spec_) return reply.fail(Errc::conflict, "the tunnel is not open");
+    check_replies_.push_back(std::move(reply));
+    if (checks_) return;
+    checks_ = Checks::start(
+        {io_, options_.connect_timeout, *AddressRules::make(options_.permit_networks)}, *spec_,
+        epoch_active_, [this](OpenRequest request) { return call_out(std::move(request)); },
+        [this](const std::vector<TunnelCheck>& results) {
+            checks_.reset();
+            for (auto& waiting : std::exchange(check_replies_, {})) waiting.ok(results);
+        });
+}
+
 void Agent::stop() {
     stopping_ = true;
+    if (checks_) checks_->cancel();
+    for (auto& reply : std::exchange(check_replies_, {}))
+        reply.fail(Errc::closed, "the tunnel is stopping");
     stop_serving(StatusCode::draining, "this node is stopping");
     if (enrolment_) enrolment_->stop();
     for (auto& [number, one] : std::exchange(asks_, {}))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "channels.hpp"
+#include "checks.hpp"
 #include "enrolment.hpp"
 #include "event_queue.hpp"
 #include "options.hpp"
@@ -42,6 +43,8 @@ public:
     void set_in_sync(std::uint64_t epoch, std::uint64_t seq, std::vector<umbra::Member> members,
                      Reply<Done> reply);
     void enrol(const std::string& invitation, Reply<Done> reply);
+    /// Whoever asks while a check is under way gets its outcome, too.
+    void check(Reply<std::vector<TunnelCheck>> reply);
     void next_event(Reply<TunnelEvent> reply) { events_.ask(std::move(reply)); }
     /// Answers everything that is open and lets the loop run empty.
     void stop();
@@ -117,6 +120,9 @@ private:
 
     std::map<std::uint64_t, Ask> asks_;
     std::uint64_t next_ask_ = 1;
+
+    std::shared_ptr<Checks> checks_;
+    std::vector<Reply<std::vector<TunnelCheck>>> check_replies_;
 
     EventQueue events_;
     Serving serving_;

@@ -147,4 +147,9 @@ void GatewayTunnel::enrol(std::string invitation, Reply<Done> reply) {
     });
 }
 
+void GatewayTunnel::check(Reply<std::vector<TunnelCheck>> reply) {
+    if (stop_asked_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    post([reply = std::move(reply)](Agent& agent) mutable { agent.check(std::move(reply)); });
+}
+
 }  // namespace umbra::gateway

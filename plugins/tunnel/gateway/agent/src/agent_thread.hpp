@@ -37,6 +37,7 @@ public:
     void set_in_sync(std::uint64_t epoch, std::uint64_t seq, std::vector<umbra::Member> members,
                      Reply<Done> reply) override;
     void enrol(std::string invitation, Reply<Done> reply) override;
+    void check(Reply<std::vector<TunnelCheck>> reply) override;
     void stop(Reply<Done> reply) override;
 
 private:

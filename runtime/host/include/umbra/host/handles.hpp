@@ -138,6 +138,7 @@ public:
     void set_in_sync(std::uint64_t epoch, std::uint64_t seq, const std::vector<Member>& members,
                      Deadline deadline, Callback<Done> done);
     void enrol(const std::string& invitation, Deadline deadline, Callback<Done> done);
+    void check(Deadline deadline, Callback<std::vector<TunnelCheck>> done);
 
 private:
     using InstanceHandle::InstanceHandle;

@@ -149,6 +149,16 @@ struct DivergenceView {
     std::vector<DivergenceKey> keys;
 };
 
+/// What came of one try to reach something that a tunnel leads to.
+struct TunnelCheckView {
+    std::string tunnel;
+    std::string kind;  ///< mapping | channel; empty: the tunnel as a whole
+    std::string name, target;
+    std::string outcome;  ///< ok | failed | skipped
+    double latency_us = 0;
+    std::string detail;
+};
+
 /// Everything an administrator can ask of a running instance. The admin API is written against
 /// this.
 ///
@@ -203,6 +213,9 @@ public:
     virtual void reload(std::function<void(Reply, config::ReloadPlan)> done) = 0;
 
     virtual void tunnel_enrol(std::string tunnel, std::string invitation, Done done) = 0;
+    /// Tries everything that a tunnel leads to, from this instance; an empty name: of all tunnels.
+    virtual void tunnel_check(std::string tunnel,
+                              std::function<void(Reply, std::vector<TunnelCheckView>)> done) = 0;
 };
 
 }  // namespace umbra::instance
