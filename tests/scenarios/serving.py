@@ -42,6 +42,34 @@ def master_killed(options):
 
 
 @scenario
+def takeover_under_load(options):
+    """kill -9 of the master while 200 clients open a new connection for each request: nobody is
+    refused; a request that was inside the killed process is reset, every other one is answered."""
+    with Pair(options).up() as pair:
+        loop = pair.request_loop(clients=200, pause=0.2, limit=30)
+        wait_for(lambda: loop.answered() > 1000, 30, "requests flow")
+        pair["alpha"].kill()
+        killed = time.monotonic()
+        wait_for(lambda: pair.active() == "beta", 10, "beta serves")
+        seen = loop.answered()
+        wait_for(lambda: loop.answered() > seen + 1000, 30, "requests flow again")
+        loop.stop()
+        failed = [request for request in loop.requests if request[2]]
+        counters = pair.status("gateway")["counters"]
+        print(
+            f"{len(loop.requests)} requests, outage {loop.outage() * 1000:.0f} ms, "
+            f"{counters['parked']} waited, {len(failed)} of those in flight were reset"
+        )
+        expect(all(start < killed for start, _, _ in failed), "only what was in flight fails")
+        expect(
+            all("ConnectionResetError" in wrong for _, _, wrong in failed),
+            f"and is reset: {loop.failed()}",
+        )
+        expect(len(failed) <= 200, f"each client has one request in flight: {len(failed)}")
+        expect(counters["park_full"] == counters["park_timeouts"] == 0, f"{counters}")
+
+
+@scenario
 def both_killed(options):
     """The new master dies too: nobody serves, clients wait; the first that returns serves them."""
     with Pair(options).up() as pair:

@@ -136,7 +136,9 @@ protected:
         ASSERT_EQ(::bind(notify, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
         timeval limit{20, 0};
         ::setsockopt(notify, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        program = Child({UMBRA_GATEWAY_PROGRAM, "run", config()}, log(), path);
+        auto words = launcher;
+        words.insert(words.end(), {UMBRA_GATEWAY_PROGRAM, "run", config()});
+        program = Child(words, log(), path);
         std::array<char, 256> word{};
         const auto got = ::recv(notify, word.data(), word.size(), 0);
         ::close(notify);
@@ -231,6 +233,7 @@ protected:
     const std::string admin = "unix:" + (dir.path() / "admin.sock").string();
     asio::io_context io;
     asio::io_context* also_run = nullptr;  ///< A loop of its own can be left standing.
+    std::vector<std::string> launcher;     ///< What starts the program, such as prlimit.
     Child program;
     Agent alpha{io, "alpha"};
     Agent beta{io, "beta"};

@@ -410,7 +410,12 @@ void LinkImpl::encrypt() {
     if (plain_used_ == 0) return;
     const auto step = tls_.write(ByteView{plain_}.first(plain_used_));
     plain_used_ = 0;
-    if (step != Tls::Step::done) end(LinkClosed::Why::lost, tls_.why());
+    if (step != Tls::Step::done) return end(LinkClosed::Why::lost, tls_.why());
+    // Also while nothing can be sent: what it asks for is answered without any user being read. Not
+    // at once: streams are in the middle of something.
+    if (tls_.unsent() <= link_unsent_bytes_max || std::exchange(unread_, true)) return;
+    asio::post(executor(),
+               [me = self()] { me->violated("the other side does not read what it is sent"); });
 }
 
 void LinkImpl::schedule_flush() {

@@ -144,6 +144,7 @@ private:
     Bytes plain_;
     std::size_t plain_used_ = 0;
     bool flush_scheduled_ = false;
+    bool unread_ = false;  ///< The peer is closed for it in a moment.
     bool write_armed_ = false;
 
     // Liveness.

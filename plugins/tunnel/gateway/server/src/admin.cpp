@@ -49,6 +49,8 @@ json::object counters_json(const Counters& counters) {
             {"denied", counters.denied},
             {"backend_failed", counters.backend_failed},
             {"over_limit", counters.over_limit},
+            {"drained", counters.drained},
+            {"drain_cut", counters.drain_cut},
             {"bad_requests", counters.bad_requests},
             {"strangers", counters.strangers},
             {"handshakes_failed", counters.handshakes_failed},

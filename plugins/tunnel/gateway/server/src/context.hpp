@@ -35,10 +35,12 @@ struct Counters {
     std::uint64_t denied = 0;              ///< No mapping permits what they asked for.
     std::uint64_t backend_failed = 0;      ///< The internal system refused or did not answer.
     std::uint64_t over_limit = 0;          ///< Too many streams.
-    std::uint64_t bad_requests = 0;        ///< Of SOCKS5 and HTTP CONNECT.
-    std::uint64_t strangers = 0;           ///< Keys that are not enrolled.
-    std::uint64_t handshakes_failed = 0;   ///< TLS failed, or nothing was said in time.
-    std::uint64_t pending_dropped = 0;  ///< Pushed out by newer connections before they said who.
+    std::uint64_t drained = 0;             ///< Streams that outlived a handover and ended in order.
+    std::uint64_t drain_cut = 0;          ///< The same, broken off: by the grace period, or a user.
+    std::uint64_t bad_requests = 0;       ///< Of SOCKS5 and HTTP CONNECT.
+    std::uint64_t strangers = 0;          ///< Keys that are not enrolled.
+    std::uint64_t handshakes_failed = 0;  ///< TLS failed, or nothing was said in time.
+    std::uint64_t pending_dropped = 0;    ///< Pushed out by newer connections before they said who.
     std::uint64_t protocol_errors = 0;
     std::uint64_t wrong_proofs = 0;   ///< Enrolments with an invitation that does not fit.
     std::uint64_t refused_links = 0;  ///< Enrolled, but turned away.

@@ -101,13 +101,15 @@ void print_pair(const json::object& pair) {
     for (const auto& node : pair.at("in_sync").as_array())
         in_sync += (in_sync.empty() ? "" : ", ") + json::value_to<std::string>(node);
     const auto holder = text(pair, "holder");
-    std::printf("pair %s: epoch %s, holder %s%s, active %s, in sync: %s; %s streams, %s parked\n",
-                text(pair, "pair").c_str(), text(pair, "epoch").c_str(),
-                holder.empty() ? "nobody" : holder.c_str(),
-                holder.empty() || pair.at("holder_alive").as_bool() ? "" : " (lost)",
-                text(pair, "active").empty() ? "nobody" : text(pair, "active").c_str(),
-                in_sync.empty() ? "nobody" : in_sync.c_str(), text(pair, "streams").c_str(),
-                text(pair, "parked").c_str());
+    std::printf(
+        "pair %s: epoch %s, holder %s%s, active %s, in sync: %s; %s streams, %s of them draining, "
+        "%s parked\n",
+        text(pair, "pair").c_str(), text(pair, "epoch").c_str(),
+        holder.empty() ? "nobody" : holder.c_str(),
+        holder.empty() || pair.at("holder_alive").as_bool() ? "" : " (lost)",
+        text(pair, "active").empty() ? "nobody" : text(pair, "active").c_str(),
+        in_sync.empty() ? "nobody" : in_sync.c_str(), text(pair, "streams").c_str(),
+        text(pair, "draining").c_str(), text(pair, "parked").c_str());
     if (const auto why = text(pair, "suspended"); !why.empty())
         std::printf("  nothing is routed: %s\n", why.c_str());
     if (pair.at("rebuilding").as_bool())
@@ -117,6 +119,11 @@ void print_pair(const json::object& pair) {
         std::printf("  node %s: %s links, %s streams, heard %s ms ago\n",
                     text(node, "node").c_str(), text(node, "links").c_str(),
                     text(node, "streams").c_str(), text(node, "heard_ms").c_str());
+        for (const auto& link : node.at("connections").as_array())
+            std::printf("    link from %s: round trip %s us, %s streams\n",
+                        text(link.as_object(), "address").c_str(),
+                        text(link.as_object(), "rtt_us").c_str(),
+                        text(link.as_object(), "streams").c_str());
     }
 }
 

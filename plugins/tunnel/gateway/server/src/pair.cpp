@@ -187,6 +187,7 @@ void Pair::activate(Session& session, const msg::Activate& ask) {
     const bool known = active_ && active_->node == session.node && active_->boot == session.boot &&
                        active_->epoch == ask.epoch;
     active_ = Active{session.node, session.boot, ask.epoch};
+    routed_ = std::max(routed_, ask.epoch);
     ++activations_;
     send(session.node, msg::Activated{ask.ask, ask.epoch});
     if (!known)
@@ -402,21 +403,30 @@ json::object Pair::status(const Roster& roster) const {
         std::size_t links = 0, open = 0;
         Instant heard{};
         Duration round_trip{};
+        json::array connections;
+        const auto us = [](Duration time) {
+            return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+        };
         if (const auto found = nodes_.find(known.node); found != nodes_.end()) {
             for (const auto& session : found->second.sessions) {
                 ++links;
                 open += session->link->streams();
                 heard = std::max(heard, session->link->last_heard());
                 round_trip = std::max(round_trip, session->link->round_trip());
+                connections.push_back(
+                    json::object{{"address", session->link->peer_address()},
+                                 {"rtt_us", us(session->link->round_trip())},
+                                 {"heard_ms", milliseconds(now - session->link->last_heard())},
+                                 {"streams", session->link->streams()},
+                                 {"unsent_bytes", session->link->unsent()}});
             }
         }
         json::object node{{"node", known.node}, {"connected", links > 0}, {"links", links},
                           {"streams", open},    {"heard_ms", nullptr},    {"rtt_us", nullptr},
                           {"pin", known.pin},   {"enrolled", known.since}};
         if (links > 0) node["heard_ms"] = milliseconds(now - heard);
-        if (round_trip > 0ns)
-            node["rtt_us"] =
-                std::chrono::duration_cast<std::chrono::microseconds>(round_trip).count();
+        if (round_trip > 0ns) node["rtt_us"] = us(round_trip);
+        node["connections"] = std::move(connections);
         nodes.push_back(std::move(node));
     }
     json::object status{{"pair", name_},
@@ -432,6 +442,7 @@ json::object Pair::status(const Roster& roster) const {
                         {"active", active_ ? active_->node : std::string()},
                         {"parked", parked_.size()},
                         {"streams", streams()},
+                        {"draining", draining()},
                         {"nodes", std::move(nodes)}};
     if (view.holder_heard_ns >= 0)
         status["holder_heard_ms"] = milliseconds(Duration(view.holder_heard_ns));

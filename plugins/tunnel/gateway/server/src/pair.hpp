@@ -114,8 +114,12 @@ private:
     void watch_served(Client& client, Stream& stream);
     void park(const std::shared_ptr<Client>& client, bool again);
     void unpark(Client& client);
+    void watch_parked(const std::shared_ptr<Client>& client);
+    void gave_up(const std::shared_ptr<Client>& client);
+    [[nodiscard]] bool drop_half_closed();
     void release_parked();
     [[nodiscard]] std::size_t streams() const;
+    [[nodiscard]] std::size_t draining() const;
 
     Context& context_;
     std::string name_;
@@ -129,6 +133,9 @@ private:
     std::deque<std::shared_ptr<Client>> parked_;
     std::uint64_t activations_ = 0;  ///< Also counts links that came back.
     bool releasing_ = false;
+    bool swept_ = false;                     ///< In this tick; see `drop_half_closed`.
+    std::map<Epoch, std::size_t> served_{};  ///< Streams of clients, by their epoch.
+    Epoch routed_ = 0;                       ///< The highest that a client was sent to.
     boost::asio::steady_timer timer_;
     std::optional<Instant> armed_for_;
     std::map<std::uint64_t, AdmitAnswer> admits_;

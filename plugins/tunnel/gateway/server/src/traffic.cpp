@@ -123,8 +123,15 @@ void Pair::watch_served(Client& client, Stream& stream) {
     ++context_.counters.served;
     auto place = std::make_shared<Admission::Place>(std::move(client.place));
     if (auto* tally = place->tally()) ++tally->served;
+    const Epoch epoch = stream.request().epoch;
+    ++served_[epoch];
     Stream::Events events;
-    events.on_closed = [place, &stream](StreamEnd, const std::string&) {
+    events.on_closed = [this, epoch, place, &stream](StreamEnd end, const std::string&) {
+        if (--served_[epoch] == 0) served_.erase(epoch);
+        // It belongs to a node that has handed over: how did it end?
+        if (epoch < routed_)
+            ++(end == StreamEnd::finished ? context_.counters.drained
+                                          : context_.counters.drain_cut);
         auto* tally = place->tally();
         if (tally == nullptr) return;
         tally->bytes_up += stream.bytes_out();
@@ -133,10 +140,17 @@ void Pair::watch_served(Client& client, Stream& stream) {
     stream.listen(std::move(events));
 }
 
+std::size_t Pair::draining() const {
+    std::size_t count = 0;
+    for (const auto& [epoch, streams] : served_)
+        if (epoch < routed_) count += streams;
+    return count;
+}
+
 // --- parking ------------------------------------------------------------------------------------
 
 void Pair::park(const std::shared_ptr<Client>& client, bool again) {
-    if (context_.parked_now >= context_.settings.park_clients)
+    if (context_.parked_now >= context_.settings.park_clients && !drop_half_closed())
         return turn_away(context_, *client, Refusal::park_full);
     if (boot_now() >= client->deadline || client->attempts >= attempts_max)
         return turn_away(context_, *client, Refusal::park_timeout);
@@ -145,17 +159,7 @@ void Pair::park(const std::shared_ptr<Client>& client, bool again) {
     if (!again) ++context_.counters.parked;
     // Who was on its way already stands before who only arrives.
     again ? parked_.push_front(client) : parked_.push_back(client);
-    client->socket.async_wait(
-        boost::asio::ip::tcp::socket::wait_error,
-        [this, weak = std::weak_ptr(client)](boost::system::error_code error) {
-            const auto gone = weak.lock();
-            if (error || !gone || !gone->parked) return;
-            ++context_.counters.park_gave_up;
-            unpark(*gone);
-            std::erase(parked_, gone);
-            gone->settled = true;
-            abort_connection(gone->socket);
-        });
+    watch_parked(client);
     if (again && client->not_before <= activations_ && route()) release_parked();
 }
 
@@ -187,6 +191,7 @@ void Pair::release_parked() {
 }
 
 void Pair::tick() {
+    swept_ = false;
     const auto now = boot_now();
     std::vector<std::shared_ptr<Client>> late;
     std::erase_if(parked_, [&](const std::shared_ptr<Client>& client) {
