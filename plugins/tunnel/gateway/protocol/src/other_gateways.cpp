@@ -31,7 +31,8 @@ void OtherGateways::read(Instant asked, Instant answered, const std::vector<Seen
 
 fact::HeardElsewhere OtherGateways::about(const std::string& pair, Epoch epoch) const {
     fact::HeardElsewhere told;
-    for (const auto& [key, other] : others_) {
+    for (const auto& entry : others_) {
+        const Other& other = entry.second;  // clang 14 can not capture a part of a binding.
         if (other.is_gone()) continue;
         const bool old = other.silent >= doubt_after(other.hold());
         const auto doubt = [&](const std::string& why) {
