@@ -87,6 +87,7 @@ void Pair::serve(std::shared_ptr<Client> client) {
 
 void Pair::open_stream(const std::shared_ptr<Client>& client, const std::shared_ptr<Link>& link) {
     ++client->attempts;
+    client->epoch = active_->epoch;
     auto opened =
         link->open(OpenRequest{active_->epoch, client->host, client->port, client->address});
     if (!opened) return turn_away(context_, *client, Refusal::streams);
@@ -123,7 +124,7 @@ void Pair::watch_served(Client& client, Stream& stream) {
     ++context_.counters.served;
     auto place = std::make_shared<Admission::Place>(std::move(client.place));
     if (auto* tally = place->tally()) ++tally->served;
-    const Epoch epoch = stream.request().epoch;
+    const Epoch epoch = client.epoch;
     ++served_[epoch];
     Stream::Events events;
     events.on_closed = [this, epoch, place, &stream](StreamEnd end, const std::string&) {
