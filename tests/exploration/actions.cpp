@@ -52,7 +52,16 @@ void World::enabled(const State& s, std::vector<Action>& actions) const {
     }
     if (gate(s).storing) actions.push_back({Kind::record_stored});
     if (actions.empty()) actions.push_back({Kind::leap});
+    keep_turns(s, actions);
     if (s.overlap < options_.limits.overlap) disturb(s, actions);
+}
+
+/// What is bound to happen has an order, that of the list. Where that order is bounded, so many may
+/// come before their turn between two moments of rest (a delay bound).
+void World::keep_turns(const State& s, std::vector<Action>& actions) const {
+    if (options_.limits.turns == any_order) return;
+    if (s.turns >= options_.limits.turns) actions.resize(1);
+    for (std::size_t i = 1; i < actions.size(); ++i) actions[i].out_of_turn = true;
 }
 
 /// As `enabled`, without making the list.
@@ -248,7 +257,8 @@ std::string World::apply(State& s, const Action& a) {
             break;
     }
     if (a.kind > Kind::leap) ++s.overlap;
-    if (at_rest(s)) s.overlap = 0;
+    if (a.out_of_turn) ++s.turns;
+    if (at_rest(s)) s.overlap = s.turns = 0;
     check(s);
     return std::exchange(violation_, {});
 }

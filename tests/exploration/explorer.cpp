@@ -15,7 +15,8 @@ std::uint64_t hash_of(const State& s) {
     mix(h, s.uplink[0] | std::uint64_t{s.uplink[1]} << 32);
     mix(h, std::uint64_t{s.crashes} | std::uint64_t{s.cuts} << 8 | std::uint64_t{s.edits} << 16 |
                std::uint64_t{s.switches} << 24 | std::uint64_t{s.late} << 32 |
-               std::uint64_t{s.ledger} << 40 | std::uint64_t{s.overlap} << 48);
+               std::uint64_t{s.ledger} << 40 | std::uint64_t{s.overlap} << 48 |
+               std::uint64_t{s.turns} << 56);
     return h;
 }
 

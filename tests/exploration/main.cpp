@@ -97,6 +97,8 @@ bool parse(int argc, char** argv, Options& options, bool& mutants) {
             good = number(value, limits.late, count_max);
         } else if (option == "--overlap") {
             good = number(value, limits.overlap, count_max);
+        } else if (option == "--turns") {
+            good = number(value, limits.turns, count_max);
         } else if (option == "--depth") {
             good = number(value, limits.depth, UINT32_MAX);
         } else if (option == "--states-max") {
@@ -125,7 +127,8 @@ int main(int argc, char** argv) {
         std::fprintf(
             stderr,
             "usage: umbra_exploration [--crashes N] [--cuts N] [--edits N] [--switches N]\n"
-            "           [--late N] [--overlap N] [--depth N] [--states-max N] [--settle-every N] "
+            "           [--late N] [--overlap N] [--turns N] [--depth N] [--states-max N] "
+            "[--settle-every N] "
             "[--cold]\n"
             "           [--mutant NAME | --mutants]      (each count at most %u)\n",
             unsigned{count_max});

@@ -19,10 +19,13 @@ public:
     void deadline(std::optional<Instant>& at) const {
         if (at) deadline(*at);
     }
-    /// A time since which something lasts: longer than every limit is long.
-    void since(Instant& at) const { at = std::max(at - passed_, present - horizon); }
-    void since(std::optional<Instant>& at) const {
-        if (at) since(*at);
+    /// A time since which something lasts: longer than every limit is long. Time goes in leaps, so
+    /// the first number of them that is not below the limit stands for all that are more.
+    void since(Instant& at, Duration longest = horizon) const {
+        at = std::max(at - passed_, present - longest);
+    }
+    void since(std::optional<Instant>& at, Duration longest = horizon) const {
+        if (at) since(*at, longest);
     }
 
 private:
@@ -53,27 +56,33 @@ private:
     std::vector<std::pair<core::AskId, core::AskId>> known_;
 };
 
+/// What is compared with at most 1.2 s, and with at most 2.4 s: the lease and the delays; a silence
+/// under the damping, `on_tunnel_loss` and what waits for an edit.
+constexpr Duration one_leap = leap_time, two_leaps = 2 * leap_time;
+
 void lower(std::uint64_t& number, std::uint64_t base) { number -= std::min(number, base); }
 
 void normalise_watch(core::PeerWatch& w, const Clock& clock, const Names& names) {
     clock.deadline(w.next_);
     if (w.asked_) names.rename(*w.asked_);
-    clock.since(w.suspected_);
+    clock.since(w.suspected_, two_leaps);
     clock.since(w.refused_);
     w.cleared_ = 0;
-    clock.since(w.heard_);
+    clock.since(w.heard_, two_leaps);
     if (w.asked_) {
-        clock.since(w.asked_at_);
+        clock.since(w.asked_at_, two_leaps);
     } else {
         w.asked_at_ = present;
     }
+    // Only a sign of life after the question that is out makes a silence shorter.
+    if (!w.asked_ || (w.heard_ && *w.heard_ <= w.asked_at_)) w.heard_.reset();
 }
 
 void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
     for (auto& [name, tunnel] : n.tunnels_) {
         clock.deadline(tunnel.next_activate);
-        clock.since(tunnel.active_since);
-        clock.since(tunnel.holder_unheard);
+        clock.since(tunnel.active_since, two_leaps);
+        clock.since(tunnel.holder_unheard, two_leaps);
     }
     if (n.claim_) {
         names.rename(n.claim_->ask);
@@ -81,9 +90,10 @@ void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
     }
     if (n.grant_) n.grant_->why.clear();
     clock.deadline(n.next_claim_);
-    clock.since(n.tunnels_lost_);
-    clock.since(n.lost_at_);
-    clock.since(n.peer_idle_since_);
+    clock.since(n.tunnels_lost_, two_leaps);
+    clock.since(n.lost_at_, two_leaps);
+    if (n.tunnels_lost_) n.lost_at_.reset();
+    clock.since(n.peer_idle_since_, one_leap);
     clock.deadline(n.next_consent_);
     if (n.handover_) {
         clock.deadline(n.handover_->until);
@@ -96,8 +106,8 @@ void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
 }
 
 void normalise_replication(core::Node& n, const Clock& clock, const Names& names) {
-    if (n.session_) clock.since(n.session_->heard);
-    for (auto& edit : n.pending_) clock.since(edit.since);
+    if (n.session_) clock.since(n.session_->heard, one_leap);
+    for (auto& edit : n.pending_) clock.since(edit.since, two_leaps);
     if (n.in_sync_ask_) names.rename(n.in_sync_ask_->ask);
     clock.deadline(n.next_in_sync_);
     clock.deadline(n.next_beacon_);
@@ -132,7 +142,7 @@ void forget_unused(core::Node& n) {
     }
     for (auto& [name, tunnel] : n.tunnels_) {
         if (n.serving_ == 0 || tunnel.state != TunnelState::active) {
-            tunnel.active_since = present - horizon;
+            tunnel.active_since = present - two_leaps;
         }
         if (n.serving_ != 0) continue;
         tunnel.next_activate = present;
@@ -177,6 +187,10 @@ void mix_place(std::uint64_t& seed, const core::Position& p) {
 }  // namespace
 
 void normalise(Party& p, Duration passed) {
+    for (auto& at : p.durable.unplanned) at = present;
+    for (auto& [version, state] : p.persisting) {
+        for (auto& at : state.unplanned) at = present;
+    }
     if (!p.node) return;
     auto& n = *p.node;
     const Clock clock(passed);
@@ -259,7 +273,11 @@ void normalise(gateway::Register& reg, Duration passed) {
     // Only the newer of two copies on disk is told by it, and there is one.
     reg.record_.serial = 0;
     if (reg.storing_) reg.storing_->record.serial = 1;
-    for (auto& [name, node] : reg.nodes_) clock.since(node.heard);
+    for (auto& [name, node] : reg.nodes_) {
+        // Of a node without a link only people are told when it was heard.
+        clock.since(node.heard, one_leap);
+        if (!node.connected) node.heard = present;
+    }
     clock.deadline(reg.holder_back_until_);
     if (reg.holder_connected()) reg.holder_back_until_ = present;
     if (!reg.consent_) return;

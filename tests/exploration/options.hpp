@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, 8> mutant_names{
     "drop_without_confirmation",
 };
 
+constexpr std::uint8_t any_order = UINT8_MAX;
+
 /// What bounds the world. Each count is of events on the way from the start to a state.
 struct Limits {
     std::uint8_t crashes = 1;   ///< Kills and power losses of an instance, kills of the gateway.
@@ -40,6 +42,9 @@ struct Limits {
     /// Most disturbances (all of the above, and each start and healing) between two moments at
     /// which nothing is under way.
     std::uint8_t overlap = 8;
+    /// Most deliveries and the like out of turn between two such moments. Disturbances have no
+    /// turn: they come at any moment, whatever this is.
+    std::uint8_t turns = any_order;
     std::uint32_t depth = UINT32_MAX;
     std::uint64_t states_max = 20'000'000;
 };

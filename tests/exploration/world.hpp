@@ -26,6 +26,7 @@ struct State {
     std::uint8_t crashes = 0, cuts = 0, edits = 0, switches = 0, late = 0;
     std::uint8_t overlap = 0;  ///< Disturbances since nothing was under way.
     std::uint8_t ledger = 0;   ///< The acknowledged edits.
+    std::uint8_t turns = 0;    ///< What happened out of turn since nothing was under way.
 
     bool operator==(const State&) const = default;
 };
@@ -62,8 +63,9 @@ struct Action {
     };
     Kind kind = Kind::leap;
     std::uint8_t who = 0;
-    std::uint8_t index = 0;  ///< Of a message; of a crash: persists that survive.
-    std::uint8_t more = 0;   ///< Of a crash: stores that survive.
+    std::uint8_t index = 0;    ///< Of a message; of a crash: persists that survive.
+    std::uint8_t more = 0;     ///< Of a crash: stores that survive.
+    bool out_of_turn = false;  ///< Something else that is bound to happen comes before it.
 };
 
 /// The rules by which one state follows another. Parts are kept once each, and what a step of a
@@ -124,6 +126,7 @@ private:
 
     // --- actions.cpp
     [[nodiscard]] bool at_rest(const State& s) const;
+    void keep_turns(const State& s, std::vector<Action>& actions) const;
     void disturb(const State& s, std::vector<Action>& actions) const;
     void enable_crashes(const State& s, std::vector<Action>& actions) const;
     void deliver_question(State& s, const Action& a);

@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t stream_of_style = 101;
 constexpr std::uint64_t stream_of_rates = 104;
 constexpr std::uint64_t stream_of_rot = 105;
+constexpr std::uint64_t stream_of_slow_link = 106;
 /// Those that the style of a life is drawn from; `rot` came later and changes no other's luck.
 constexpr std::size_t styled_count = index_of(Fault::rot);
 /// On average one blow in that time, whatever the number of kinds.
@@ -43,6 +44,10 @@ void Simulation::choose_faults() {
     if (style < 90 && Random(options_.seed, stream_of_rot).chance(250)) {
         faults.set(index_of(Fault::rot));
     }
+    // Also in lives without anything else: slow alone is no reason for anything.
+    if (Random(options_.seed, stream_of_slow_link).chance(300)) {
+        faults.set(index_of(Fault::slow_link));
+    }
     // Only now: how often the others strike must not depend on it.
     faults &= ~options_.without;
 }
@@ -62,6 +67,11 @@ void Simulation::choose_rates() {
         world_.clocks[place] = {offsets[place], world_.has(Fault::drift) ? drift : 0};
     }
     if (world_.has(Fault::drift)) world_.count("fault: clocks drift");
+    Random slow(options_.seed, stream_of_slow_link);
+    for (auto& way : world_.ways) {
+        way.least = slow.between(1ms, slow.chance(500) ? World::Way::slowest : Duration{30ms});
+        way.most = slow.between(way.least, World::Way::slowest);
+    }
 }
 
 void Simulation::inject(Fault fault) {

@@ -51,9 +51,11 @@ enum class Fault : std::uint8_t {
     stop,
     // Beside the disks above, so that these stay what they were for a seed.
     rot,  ///< A value in the snapshot of a shadow changes, and nothing says so.
+    // Of the messages between the two again, for the same reason.
+    slow_link,  ///< Each way takes a time of its own, with jitter and a hiccup now and then.
 };
 
-constexpr std::size_t fault_count = 31;
+constexpr std::size_t fault_count = 32;
 constexpr std::array<std::string_view, fault_count> fault_names{
     "drop",
     "duplicate",
@@ -86,8 +88,9 @@ constexpr std::array<std::string_view, fault_count> fault_names{
     "enable",
     "stop",
     "rot",
+    "slow-link",
 };
-static_assert(static_cast<std::size_t>(Fault::rot) + 1 == fault_count);
+static_assert(static_cast<std::size_t>(Fault::slow_link) + 1 == fault_count);
 
 using FaultSet = std::bitset<fault_count>;
 
@@ -108,6 +111,7 @@ constexpr bool strikes(Fault fault) {
         case Fault::slow_disk:
         case Fault::fsync_error:
         case Fault::drift:
+        case Fault::slow_link:
             return false;
         default:
             return true;

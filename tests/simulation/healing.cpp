@@ -151,10 +151,16 @@ void Simulation::settle() {
     if (!fenced_) checker_.nothing_vanished();
 }
 
-/// L6: while nobody is active and nobody may be, somebody says so. Without an arbiter whom an
-/// operator made shadow waits for an operator.
+/// L6: while nobody is active and nobody may be, somebody says so.
 void Simulation::expect_alert() const {
-    if (!fenced_ || active_master() != nullptr) return;
+    if (active_master() != nullptr) return;
+    if (!fenced_) {
+        for (const auto* instance : instances_) {
+            if (!instance->up() || instance->node().role() == core::Role::master) return;
+            if (!instance->alerts().empty()) return;
+        }
+        throw Violation("L6: both are shadows and no alert says so");
+    }
     const auto& record = gateway_.record();
     for (const auto* instance : instances_) {
         const bool counts = record.in_sync.contains({instance->name(), instance->incarnation()});

@@ -257,6 +257,15 @@ void Instance::carry_out(const core::Effect& one) {
         alerts_.erase(clear->id);
     } else if (const auto* explain = std::get_if<effect::Explain>(&one)) {
         world_.trace(name_, explain->text);
+        const auto says = [&](const char* text) {
+            return explain->text.find(text) != std::string::npos;
+        };
+        if (says("answered again") && says("because answers took")) {
+            world_.count("transition: late answer waited for");
+        }
+        if (says("the gateway has not heard this instance")) {
+            world_.count("transition: loss of the tunnel passed on");
+        }
     } else if (std::holds_alternative<effect::ApplyDocument>(one)) {
         // The shell configures the tunnels anew, and with them the epoch that they report.
         agent_.known = std::max(agent_.known, node_->epoch());

@@ -190,6 +190,7 @@ private:
     bool broken_ = false;  ///< The process knows that an fsync failed.
     std::string pong_;
     std::set<core::AskId> asked_;
+    Instant pinged_{};  ///< One ping is out at a time.
     std::map<std::uint64_t, std::pair<std::uint64_t, core::AskId>> to_answer_;
     std::uint64_t next_answer_ = 0;
     Instant refusal_told_{};

@@ -45,12 +45,13 @@ enum class Mutant : std::uint8_t {
     shadow_keeps_no_link,       ///< A shadow connects to the gateway only once it is master.
     dead_link_stays_active,     ///< Silence of the gateway does not end a link.
     fenced_is_ignored,          ///< A master does not listen when the gateway names another.
+    round_trip_unmeasured,      ///< Every answer counts as a quick one.
     // A pair without a gateway that arbitrates.
     impatient_shadow,        ///< It takes over at the first missed answer.
     restart_without_asking,  ///< A master that restarts does not ask its peer first.
 };
 
-constexpr std::size_t mutant_count = 34;
+constexpr std::size_t mutant_count = 35;
 constexpr std::array<std::string_view, mutant_count> mutant_names{
     "none",
     "takeover_without_in_sync",
@@ -84,6 +85,7 @@ constexpr std::array<std::string_view, mutant_count> mutant_names{
     "shadow_keeps_no_link",
     "dead_link_stays_active",
     "fenced_is_ignored",
+    "round_trip_unmeasured",
     "impatient_shadow",
     "restart_without_asking",
 };

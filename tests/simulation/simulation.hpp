@@ -37,7 +37,7 @@ private:
     void run_for(Duration time) { run_until(world_.now() + time); }
     void note_disturbances();
     void check_messages() const;
-    void check_calm() const;
+    void check_calm();
 
     // bad_luck.cpp
     void choose_faults();

@@ -31,6 +31,7 @@ void Instance::ping(core::AskId ask) {
     asked_.insert(ask);
     time_out(ask, true);
     refuse_connection();
+    pinged_ = clock();
     world_.datagram(place_, 1 - place_, [this, ask, life = life_] {
         // The transport's own thread answers; it is frozen with its process.
         other_->when_running(other_->life_, [this, ask, life] {
@@ -78,7 +79,8 @@ void Instance::answered(std::uint64_t life, core::AskId ask, const std::string& 
         if (pong) {
             knows_peer_ = true;
             peer_answered_ = world_.now();
-            tell(fact::Ponged{ask, bytes, 0ns, 1ms});
+            const bool measured = !world_.is(Mutant::round_trip_unmeasured);
+            tell(fact::Ponged{ask, bytes, 0ns, measured ? clock() - pinged_ : Duration{1ms}});
         } else {
             tell(fact::PeerAnswered{ask, bytes});
         }

@@ -71,6 +71,7 @@ void World::datagram(std::size_t from, std::size_t to, Action arrive) {
         count("fault: message delayed");
         wait += luck(Fault::delay).between(0ns, peer.delay_most);
     }
+    if (has(Fault::slow_link)) wait += slowness(from);
     if (clogged_[from][to] > now_) {
         count("fault: message held up");
         wait += clogged_[from][to] - now_;
@@ -85,6 +86,19 @@ void World::datagram(std::size_t from, std::size_t to, Action arrive) {
         });
     }
     after(wait, std::move(arrive));
+}
+
+Duration World::slowness(std::size_t from) {
+    count("fault: slow link");
+    auto& way = ways[from];
+    auto& luck_of_it = luck(Fault::slow_link);
+    const auto calm_since = std::max(ways[0].hiccup_until, ways[1].hiccup_until);
+    if (now_ >= calm_since + Way::between_hiccups && luck_of_it.chance(50)) {
+        way.hiccup_until = now_ + luck_of_it.between(Way::hiccup_least, Way::hiccup_most);
+        way.extra = luck_of_it.between(Duration{}, Way::extra_most);
+    }
+    const auto wait = luck_of_it.between(way.least, way.most);
+    return now_ < way.hiccup_until ? wait + way.extra : wait;
 }
 
 std::int64_t World::wall_ms(std::size_t place) const {

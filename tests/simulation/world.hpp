@@ -81,6 +81,18 @@ public:
         std::uint64_t drop = 0, duplicate = 0;  ///< Per mille.
         Duration delay_most{};
     } peer;
+    /// One way between the two instances. There and back takes less than an answer may. In a hiccup
+    /// it can take more, which lasts for at most two pings in a row and in one direction.
+    struct Way {
+        static constexpr Duration slowest{std::chrono::milliseconds{220}};
+        static constexpr Duration hiccup_least{std::chrono::milliseconds{300}};
+        static constexpr Duration hiccup_most{std::chrono::milliseconds{900}};
+        static constexpr Duration extra_most{std::chrono::milliseconds{300}};
+        static constexpr Duration between_hiccups{std::chrono::seconds{3}};
+        Duration least{}, most{}, extra{};
+        Instant hiccup_until{};
+    };
+    std::array<Way, 2> ways;  ///< By the sender.
     /// Carries a datagram between the two instances: perhaps late, twice or never.
     void datagram(std::size_t from, std::size_t to, Action arrive);
 
@@ -95,6 +107,8 @@ public:
     std::uint64_t fingerprint = 14695981039346656037ULL;
 
 private:
+    [[nodiscard]] Duration slowness(std::size_t from);
+
     struct Event {
         Instant at;
         std::uint64_t number;

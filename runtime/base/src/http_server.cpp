@@ -99,6 +99,7 @@ public:
     }
 
     void close() {
+        closed_ = true;
         waiting_ = false;
         answer_timer_.cancel();
         stream_.close();
@@ -107,6 +108,8 @@ public:
 
 private:
     void on_read(error_code code) {
+        // It came in the same turn as the close: asking now would wait for an answer in vain.
+        if (closed_) return;
         if (code == http::error::header_limit) {
             return turn_away(http_error(431, "the header of the request is too large"));
         }
@@ -168,6 +171,7 @@ private:
     }
 
     void on_written(error_code code) {
+        if (closed_) return;
         if (!code && keep_alive_) return read();
         close();
     }
@@ -181,6 +185,7 @@ private:
     std::uint64_t request_ = 0;
     bool waiting_ = false;
     bool keep_alive_ = true;
+    bool closed_ = false;
 };
 
 }  // namespace

@@ -4,12 +4,9 @@
 
 namespace umbra::core {
 
-namespace {
-
-/// More than these change nothing any more: 2^3 is `factor_max`.
-constexpr std::size_t kept = Damping::free_of_charge + 3;
-
-}  // namespace
+Damping::Damping(const std::vector<Instant>& times, Instant now) {
+    for (const Instant at : times) record(std::min(at, now));
+}
 
 void Damping::record(Instant now) {
     recent_.push_back(now);

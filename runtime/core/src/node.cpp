@@ -23,7 +23,9 @@ Node::Node(Settings settings, Persistent persistent, Log log, Instant now)
       durable_(log_.last()),
       now_(now),
       started_(now),
-      watch_(settings_.check_interval) {
+      watch_(settings_.check_interval),
+      damping_(persistent_.unplanned, now) {
+    persistent_.unplanned.clear();  // From here on `damping_` has them.
     // The log may have reached the disk before the epoch under which it grew.
     raised_at_start_ = log_.last().revision.epoch > persistent_.epoch;
     persistent_.epoch = std::max(persistent_.epoch, log_.last().revision.epoch);
@@ -153,6 +155,7 @@ Node::PeerView Node::peer(Instant now) const {
 
 void Node::persist() {
     Persistent state = persistent_;
+    state.unplanned = damping_.times();
     if (grant_) {
         // A granted epoch is on its way to disk; nothing written later may take it back.
         state.role = Role::master;
@@ -386,7 +389,6 @@ void Node::reply(RequestId request, Verdict verdict, std::string text, Revision 
 
 void Node::on(const fact::PauseRequested& fact) {
     adopt(Pause{fact.paused, persistent_.pause.stamp + 1, fact.paused ? fact.until_ms : 0});
-    if (!fact.paused) damping_.forget();
     reply(fact.request, Verdict::done, fact.paused ? "paused" : "resumed");
 }
 
@@ -395,6 +397,7 @@ void Node::adopt(const Pause& pause) {
     if (pause.stamp <= persistent_.pause.stamp) return;
     const bool news = pause.on != persistent_.pause.on;
     persistent_.pause = pause;
+    if (!pause.on) damping_.forget();
     persist();
     if (!news) return;
     note(pause.on ? "automatic takeovers are paused; fencing stays on"

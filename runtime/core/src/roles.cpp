@@ -191,8 +191,8 @@ void Node::on(const fact::ClaimFailed& fact) {
 
 void Node::granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned,
                    std::string by) {
-    grant_ = Grant{epoch,   persist_version_ + 1, std::move(in_sync), std::move(why),
-                   planned, std::move(by)};
+    grant_ = Grant{epoch, persist_version_ + 1, std::move(in_sync), std::move(why), std::move(by)};
+    if (!planned) damping_.record(now_);
     persist();
 }
 
@@ -222,10 +222,11 @@ void Node::become_master(const Grant& grant) {
     peer_idle_since_.reset();
     standing_.clear();
     tunnels_lost_.reset();
+    lost_at_.reset();
     draining_ = fenced_ = waking_ = false;
-    if (!grant.planned) damping_.record(now_);
     for (auto& [name, tunnel] : tunnels_) tunnel.next_activate = now_;
-    for (const char* id : {"peer-unreachable", "peer-link-cut", "not-eligible"}) clear_alert(id);
+    for (const char* id : {"peer-unreachable", "peer-link-cut", "not-eligible", "no-master"})
+        clear_alert(id);
     explain(effect::Explain::Kind::changed,
             "master of epoch " + std::to_string(grant.epoch) + ": " + grant.why);
     if (forced_) {

@@ -13,8 +13,22 @@ void Node::consider_takeover() {
     if (now_ < next_claim_) return;
     if (invited_until_ && now_ >= *invited_until_) invited_until_.reset();
     if (const Tunnel* tunnel = arbiter()) {
+        clear_alert("no-master");
         consider_fenced_takeover(*tunnel);
         return;
+    }
+    // Two shadows that answer each other: an operator made them so, and nothing here undoes it.
+    const bool nobody = peer_idle_since_ && now_ - *peer_idle_since_ >= handover_limit &&
+                        peer_pong_->role == Role::shadow;
+    if (nobody) {
+        alert("no-master", true,
+              settings_.node + " and " + peer_name() +
+                  " are both shadows, and no gateway can decide who serves: run `umbra switch "
+                  "--force` on the one whose configuration is to stay (here revision " +
+                  to_string(log_.last().revision) + ", there " +
+                  to_string(peer_pong_->last.revision) + ")");
+    } else {
+        clear_alert("no-master");
     }
     if (invited_until_) {
         grant_oneself("handover by " + peer_name());

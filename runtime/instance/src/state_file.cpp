@@ -1,6 +1,7 @@
 #include "state_file.hpp"
 
 #include <umbra/base/durable_file.hpp>
+#include <umbra/core/damping.hpp>
 
 #include <boost/json.hpp>
 
@@ -23,6 +24,32 @@ std::filesystem::path file_of(const std::filesystem::path& data_dir) {
     return data_dir / "state.json";
 }
 
+/// Names the run of the kernel whose boot-time clock the stored times are of.
+std::string boot_id() {
+    auto text = base::read_file("/proc/sys/kernel/random/boot_id", 64);
+    if (!text.ok()) return {};
+    return text->substr(0, text->find('\n'));
+}
+
+/// Times of another run of the kernel were before this one began; how long before, no clock tells.
+std::vector<Instant> times_from(const json::object& stored) {
+    const std::string boot = boot_id();
+    const bool same = !boot.empty() && stored.at("boot").as_string() == boot;
+    std::vector<Instant> times;
+    for (const auto& ns : stored.at("ns").as_array()) {
+        if (times.size() == core::Damping::kept) times.erase(times.begin());
+        const Duration since_boot{ns.to_number<std::int64_t>()};
+        times.push_back(same ? Instant{since_boot} : Instant{});
+    }
+    return times;
+}
+
+json::object times_to(const std::vector<Instant>& times) {
+    json::array ns;
+    for (const Instant at : times) ns.emplace_back(at.time_since_epoch().count());
+    return {{"boot", boot_id()}, {"ns", std::move(ns)}};
+}
+
 InstanceState from_json(const json::object& o) {
     InstanceState state;
     state.name = o.at("name").as_string().c_str();
@@ -39,6 +66,9 @@ InstanceState from_json(const json::object& o) {
         const auto& p = pause->as_object();
         state.persistent.pause = {p.at("on").as_bool(), p.at("stamp").to_number<std::uint64_t>(),
                                   p.at("until_ms").to_number<std::int64_t>()};
+    }
+    if (const auto* unplanned = o.if_contains("unplanned")) {
+        state.persistent.unplanned = times_from(unplanned->as_object());
     }
     if (const auto* peer = o.if_contains("peer")) {
         const auto& p = peer->as_object();
@@ -91,6 +121,9 @@ Result<Done> save_state(const std::filesystem::path& data_dir, const InstanceSta
     const core::Pause& pause = state.persistent.pause;
     o["pause"] =
         json::object{{"on", pause.on}, {"stamp", pause.stamp}, {"until_ms", pause.until_ms}};
+    if (!state.persistent.unplanned.empty()) {
+        o["unplanned"] = times_to(state.persistent.unplanned);
+    }
     if (state.peer) {
         o["peer"] = json::object{{"name", state.peer->name},
                                  {"identity", state.peer->identity},

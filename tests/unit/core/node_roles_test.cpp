@@ -72,6 +72,25 @@ TEST(NodeRoles, NobodyBecomesMasterBeforeTheTunnelsAreKnown) {
     EXPECT_EQ(master.node().serving(), 1u);
 }
 
+TEST(NodeRoles, TwoShadowsWithoutAGatewaySaySoUntilOneIsForced) {
+    Bench shadow("beta", Role::shadow);
+    shadow.tell(fact::TunnelsConfigured{{{"plain", false}}});
+    shadow.tell(fact::Paired{true});
+    wire::Pong idle = master_pong(3);
+    idle.role = Role::shadow;
+    idle.serving = false;
+    shadow.pong(idle);
+    EXPECT_THAT(all<effect::RaiseAlert>(shadow.wait(Node::handover_limit - 25ms)), IsEmpty())
+        << "a switch may be under way";
+    const auto alerts = all<effect::RaiseAlert>(shadow.wait(25ms));
+    ASSERT_EQ(alerts.size(), 1u);
+    EXPECT_EQ(alerts[0].id, "no-master");
+    EXPECT_THAT(alerts[0].text, HasSubstr("umbra switch --force"));
+    const auto effects = shadow.tell(fact::SwitchRequested{1, true});
+    EXPECT_EQ(shadow.node().role(), Role::master);
+    EXPECT_THAT(all<effect::ClearAlert>(effects), testing::SizeIs(1));
+}
+
 TEST(NodeRoles, NobodyBecomesMasterWithoutAGatewayBeforeThePairingIsKnown) {
     Bench master("alpha", Role::master);
     master.tell(fact::TunnelsConfigured{{{"plain", false}}});

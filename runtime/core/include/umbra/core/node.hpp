@@ -115,8 +115,7 @@ private:
         std::uint64_t persist_version = 0;
         std::vector<Member> in_sync;
         std::string why;
-        bool planned = true;  ///< Not taken from a master that was dead or silent.
-        std::string by;       ///< Tunnel that granted it, if not the register of record.
+        std::string by;  ///< Tunnel that granted it, if not the register of record.
         bool operator==(const Grant&) const = default;
     };
     /// The shadow as its master knows it.
@@ -226,6 +225,7 @@ private:
     [[nodiscard]] bool counts_as_in_sync(const RegisterView& view) const;
     [[nodiscard]] Epoch next_epoch(const RegisterView& view) const;
     void claim(const std::string& tunnel, Epoch epoch, ClaimReason reason, std::string why);
+    /// @param planned  Not taken from a master that was dead or silent.
     void granted(Epoch epoch, std::vector<Member> in_sync, std::string why, bool planned,
                  std::string by = {});
     void grant_oneself(std::string why, bool planned = true);

@@ -52,6 +52,8 @@ struct Persistent {
     /// Forced to be the shadow by an operator: takes no role by itself until it met a master.
     bool yielded = false;
     Pause pause{};
+    /// Times of unplanned changes of master, as `Damping::times()`.
+    std::vector<Instant> unplanned{};
 
     bool operator==(const Persistent&) const = default;
 };
