@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -83,7 +84,14 @@ public:
             ::getsockname(listener_, address, &size) != 0)
             throw std::runtime_error("cannot listen");
         port_ = ntohs(at.sin_port);
-        thread_ = std::thread([this] { run(); });
+        thread_ = std::thread([this] {
+            // OpenSSL writes without MSG_NOSIGNAL, also to clients that are gone.
+            sigset_t broken_pipe;
+            ::sigemptyset(&broken_pipe);
+            ::sigaddset(&broken_pipe, SIGPIPE);
+            ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+            run();
+        });
     }
     TlsBackend(const TlsBackend&) = delete;
     TlsBackend& operator=(const TlsBackend&) = delete;
