@@ -28,9 +28,9 @@ protected:
 
 TEST_F(ParkingTest, AClientThatClosesWithoutAWordFreesItsPlace) {
     nobody_serves("{ time = \"10s\", clients = 1 }");
-    auto user = client(crm_port);
+    const auto user = client(crm_port);
     ASSERT_TRUE(until([&] { return parked() == 1; }));
-    user.reset();
+    user->outer.close();
     EXPECT_TRUE(until([&] { return counter("park_gave_up") == 1; }));
     EXPECT_EQ(status().at("clients_now").to_number<int>(), 0);
     const auto next = client(crm_port);
@@ -158,7 +158,7 @@ TEST_F(FewFilesTest, WhenThereAreNoneAtAllOpenStreamsGoOnAndTheRestComesBack) {
     ASSERT_TRUE(until(has_run_out));
     EXPECT_TRUE(answers(*user, "b", "alpha:b"));
     silent.clear();
-    users.clear();
+    for (const auto& one : users) one->outer.close();
     ASSERT_TRUE(until([&] { return status().at("clients_now").to_number<int>() == 1; }));
     const auto next = client(crm_port);
     EXPECT_TRUE(answers(*next, "c", "alpha:c"));

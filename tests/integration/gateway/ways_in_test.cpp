@@ -73,7 +73,7 @@ TEST_F(WaysInTest, AListenerHasItsOwnListAndAReloadChangesIt) {
 TEST_F(WaysInTest, PastTheLimitOfOneSourceOnlyTheNextOneSuffers) {
     limits("per_source = 2\n");
     pair_runs();
-    auto first = client(crm_port);
+    const auto first = client(crm_port);
     const auto second = client(connect_port);
     ASSERT_TRUE(answers(*first, "a", "alpha:a"));
     ASSERT_TRUE(answers(*second, connect_request, "HTTP/1.1 200 Connection established\r\n\r\n"));
@@ -89,7 +89,7 @@ TEST_F(WaysInTest, PastTheLimitOfOneSourceOnlyTheNextOneSuffers) {
     EXPECT_EQ(last_words(*socks), "\x05\x00"s + socks_reply(1));
     EXPECT_EQ(counter("refused_per_source"), 3);
     EXPECT_TRUE(answers(*second, "b", "alpha:b"));
-    first.reset();
+    first->outer.close();
     ASSERT_TRUE(until([&] { return status().at("clients_now").to_number<int>() == 1; }));
     const auto fourth = client(crm_port);
     EXPECT_TRUE(answers(*fourth, "c", "alpha:c")) << "who leaves makes room";
