@@ -101,8 +101,12 @@ endforeach()
 set(CPACK_RPM_RUNTIME_USER_FILELIST
     "%config(noreplace) /etc/umbra/pair-alpha.toml.example"
     "%config(noreplace) /etc/umbra/pair-beta.toml.example"
+    "%config(noreplace) /etc/umbra/shared-gateways.toml.example"
+    "%config(noreplace) /etc/umbra/shared-mappings.toml.example"
+    "%config(noreplace) /etc/umbra/shared-ssh.toml.example"
     "%config(noreplace) /etc/umbra/shared.toml.example")
 set(CPACK_RPM_GATEWAY_USER_FILELIST
+    "%config(noreplace) /etc/umbra-gateway/gateway-etcd.toml.example"
     "%config(noreplace) /etc/umbra-gateway/gateway.toml.example")
 set(CPACK_RPM_RUNTIME_PACKAGE_REQUIRES_PRE "shadow-utils")
 set(CPACK_RPM_GATEWAY_PACKAGE_REQUIRES_PRE "shadow-utils")

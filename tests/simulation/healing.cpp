@@ -14,6 +14,8 @@ constexpr Duration alert_limit = 5s;       ///< L6: somebody says that nobody ma
 constexpr std::uint64_t grants_limit = 3;  ///< L5.
 /// lease + takeover delay + 1 s
 constexpr Duration takeover_limit = 600ms + 500ms + 1s;
+/// Where answers were slow lately, the takeover delay is up to four times as long.
+constexpr Duration slow_takeover_limit = takeover_limit + 3 * 500ms;
 /// L7: the same, after a start; a gateway that started too waits for the holder.
 constexpr Duration cold_start_limit = 3s;
 constexpr Duration gateway_start_limit = 2s;
@@ -213,7 +215,8 @@ void Simulation::one_survives() {
     auto& survivor = other(dead);
     checker_.disturbed();
     dead.crash(world_.random.chance(500));
-    await_active(survivor, takeover_limit, "L4");
+    const bool was_slow = world_.faults.test(index_of(Fault::slow_link));
+    await_active(survivor, was_slow ? slow_takeover_limit : takeover_limit, "L4");
     expect_edit(survivor, solo_edit_limit);
 }
 

@@ -85,17 +85,21 @@ struct User {
     boost::system::error_code read_error;
     std::size_t written = 0;
     bool all_written = false;
+    /// What is pending when a user goes is told later, and must not touch it.
+    std::shared_ptr<int> here = std::make_shared<int>();
 
     explicit User(tcp::socket socket) : outer(std::move(socket)) {}
     void read_on() {
-        outer.async_read_some(asio::buffer(buffer), [this](auto error, std::size_t n) {
-            in.append(buffer.data(), n);
-            if (!error) return read_on();
-            if (error == asio::error::eof)
-                eof = true;
-            else
-                read_error = error;
-        });
+        outer.async_read_some(asio::buffer(buffer),
+                              [this, still = std::weak_ptr(here)](auto error, std::size_t n) {
+                                  if (still.expired()) return;
+                                  in.append(buffer.data(), n);
+                                  if (!error) return read_on();
+                                  if (error == asio::error::eof)
+                                      eof = true;
+                                  else
+                                      read_error = error;
+                              });
     }
     void write(std::string text) {
         out = std::move(text);
@@ -104,7 +108,8 @@ struct User {
     }
     void write_on() {
         outer.async_write_some(asio::buffer(out).operator+=(written),
-                               [this](auto error, std::size_t n) {
+                               [this, still = std::weak_ptr(here)](auto error, std::size_t n) {
+                                   if (still.expired()) return;
                                    written += n;
                                    if (error) return;
                                    if (written == out.size())

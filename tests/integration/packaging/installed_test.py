@@ -32,6 +32,8 @@ FILES = {
     "runtime": [
         "etc/umbra/pair-alpha.toml.example",
         "etc/umbra/pair-beta.toml.example",
+        "etc/umbra/shared-gateways.toml.example",
+        "etc/umbra/shared-mappings.toml.example",
         "etc/umbra/shared-ssh.toml.example",
         "etc/umbra/shared.toml.example",
         "usr/lib/systemd/system/umbra.service",
@@ -41,6 +43,7 @@ FILES = {
         *(f"usr/lib/umbra/plugins/umbra-{plugin}.so" for plugin in PLUGINS),
     ],
     "gateway": [
+        "etc/umbra-gateway/gateway-etcd.toml.example",
         "etc/umbra-gateway/gateway.toml.example",
         "usr/lib/systemd/system/umbra-gateway.service",
         "usr/share/doc/umbra-gateway/changelog.gz",

@@ -47,7 +47,7 @@ exec chroot "$1/root" sh -euc '
         getent passwd $name | grep -q nologin
         $name --version
     done
-    expect "$(umbra plugin list | wc -l)" 7
+    expect "$(umbra plugin list | wc -l)" 11
     [ ! -e /etc/umbra/umbra.toml ]
 
     # Edited, it survives an upgrade, as do data and their modes.

@@ -85,9 +85,9 @@ TEST(ControlTest, UnknownTypesAreRefused) {
 }
 
 TEST(ControlTest, ValuesOutsideTheirChoicesAreRefused) {
-    Bytes claim = encode(msg::Claim{.ask = 1, .epoch = 1, .reason = ClaimReason::forced});
+    Bytes claim = encode(msg::Claim{.ask = 1, .epoch = 1, .reason = ClaimReason::follow});
     ASSERT_TRUE(decode_control(ByteView{claim}.subspan(2)).ok());
-    claim.back() = 6;
+    ++claim.back();
     EXPECT_FALSE(decode_control(ByteView{claim}.subspan(2)).ok());
     claim.back() = 0;
     EXPECT_FALSE(decode_control(ByteView{claim}.subspan(2)).ok());

@@ -65,6 +65,7 @@ const std::map<std::string, Sample> reload_samples{
     {"gateway.data_dir", {"\"/h\"", "gateway.data_dir: /g -> /h ("}},
     {"gateway.listen", {"\"127.0.0.1:9\"", "gateway.listen: 127.0.0.1:1 -> 127.0.0.1:9 ("}},
     {"gateway.lease", {"\"1s\"", "gateway.lease: 600ms -> 1s ("}},
+    {"gateway.threads", {"2", "gateway.threads: 0 -> 2 ("}},
     {"gateway.register.store", {"\"etcd\"", "gateway.register.store: file -> etcd ("}},
     {"gateway.register.endpoints", {"[\"http://f\"]", "gateway.register.endpoints: http://e -> "}},
     {"gateway.register.prefix", {"\"/y\"", "gateway.register.prefix: /umbra-gateway/ -> /y/ ("}},

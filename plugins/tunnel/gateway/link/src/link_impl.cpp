@@ -86,13 +86,12 @@ void LinkImpl::start(LinkEvents events) {
     plain_.resize(slab_bytes);
     incoming_.resize(slab_bytes);
     state_ = State::handshaking;
-    const auto error = watch_.start(self(), [this](const StreamWatch::Edge& edge) {
+    watch_.start(self(), [this](const StreamWatch::Edge& edge) {
         const auto found = streams_.find(edge.stream);
         if (found == streams_.end()) return;
         const std::shared_ptr<StreamImpl> stream = found->second;
         stream->on_edge(edge);
     });
-    if (error) return end(LinkClosed::Why::lost, "cannot watch its streams: " + error.message());
     arm_timer();
     asio::post(executor(), [me = self()] { me->on_readable(); });
 }

@@ -17,22 +17,27 @@ constexpr std::size_t edges_per_turn = 128;
 
 }  // namespace
 
-boost::system::error_code StreamWatch::start(std::shared_ptr<void> keep, OnEdge on_edge) {
+void StreamWatch::start(std::shared_ptr<void> keep, OnEdge on_edge) {
+    keep_ = std::move(keep);
+    on_edge_ = std::move(on_edge);
+}
+
+bool StreamWatch::open() {
     const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-    boost::system::error_code error(errno, boost::system::system_category());
-    if (fd < 0) return error;
+    if (fd < 0) return false;
+    boost::system::error_code error;
     epoll_.assign(fd, error);
     if (error) {
         ::close(fd);
-        return error;
+        errno = error.value();
+        return false;
     }
-    keep_ = std::move(keep);
-    on_edge_ = std::move(on_edge);
     wait();
-    return {};
+    return true;
 }
 
 bool StreamWatch::add(int socket, std::uint32_t stream) {
+    if (!epoll_.is_open() && !open()) return false;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.u32 = stream;

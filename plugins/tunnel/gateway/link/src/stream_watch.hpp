@@ -2,7 +2,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/system/error_code.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -30,13 +29,14 @@ public:
     explicit StreamWatch(const boost::asio::any_io_executor& executor) : epoll_(executor) {}
 
     /// Tells of edges from now on; `keep` lives until `stop()`.
-    /// @return an error when the process has no descriptor left.
-    [[nodiscard]] boost::system::error_code start(std::shared_ptr<void> keep, OnEdge on_edge);
-    /// A socket leaves by being closed. @return false when the kernel can not watch another one.
+    void start(std::shared_ptr<void> keep, OnEdge on_edge);
+    /// A socket leaves by being closed. The first one opens the epoll: a connection that never has
+    /// a stream costs one descriptor. @return false with errno when the kernel can not watch it.
     [[nodiscard]] bool add(int socket, std::uint32_t stream);
     void stop();
 
 private:
+    [[nodiscard]] bool open();
     void wait();
     void turn();
 
