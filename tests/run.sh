@@ -7,6 +7,8 @@
 #   ./tests/run.sh -R REGEX   only tests whose name matches, as ctest takes it
 #   ./tests/run.sh --soak 2h  the simulation alone, with seeds that nobody chose, on one core until
 #                             the time is up (90s, 45m, 2h)
+#   ./tests/run.sh --explore  the exploration alone, with 2 crashes, 2 cuts, an edit and a switch,
+#                             until no state is left: six minutes of one core, 3.2 GB
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +25,7 @@ seconds_of() {
 
 preset=release
 soak=
+explore=
 quick=()
 pass=()
 while [ $# -gt 0 ]; do
@@ -36,7 +39,8 @@ while [ $# -gt 0 ]; do
             }
             shift
             ;;
-        -h | --help) sed -n '2,10p' "$0" | cut -c3-; exit 0 ;;
+        --explore) explore=yes ;;
+        -h | --help) sed -n '2,11p' "$0" | cut -c3-; exit 0 ;;
         -R | -E | -L) pass+=("$1" "${2:?"$1 needs an argument"}"); shift ;;
         *) echo "tests/run.sh: unknown argument '$1'; see --help" >&2; exit 2 ;;
     esac
@@ -48,6 +52,12 @@ cmake --preset "$preset" >/dev/null
 if [ -n "$soak" ]; then
     cmake --build --preset "$preset" --target umbra_simulation
     exec "build/$preset/bin/umbra_simulation" --seconds "$soak"
+fi
+if [ -n "$explore" ]; then
+    cmake --build --preset "$preset" --target umbra_exploration
+    # What these bounds mean, and what is not covered: tests/exploration/README.md.
+    exec "build/$preset/bin/umbra_exploration" --crashes 2 --cuts 2 --edits 1 --switches 1 \
+        --turns 0 --amid 0 --states-max 400000000
 fi
 cmake --build --preset "$preset"
 

@@ -24,5 +24,9 @@ add_test(NAME simulation.failure
          COMMAND umbra_simulation --seed 3 --mutant epoch_not_persisted --shrink)
 set_tests_properties(simulation.failure PROPERTIES
     PASS_REGULAR_EXPRESSION "needed: no fault at all.*replay with: umbra_simulation --seed 3 --mutant epoch_not_persisted --without ")
-set_tests_properties(simulation.seeds simulation.mutants simulation.failure
+# A campaign plays every fault: what is said of one life is refused, not ignored.
+add_test(NAME simulation.refused COMMAND umbra_simulation --seeds 2 --without power-loss)
+set_tests_properties(simulation.refused PROPERTIES
+    PASS_REGULAR_EXPRESSION "are for one life; say which with --seed N")
+set_tests_properties(simulation.seeds simulation.mutants simulation.failure simulation.refused
                      PROPERTIES LABELS simulation TIMEOUT 600)

@@ -53,7 +53,15 @@ void World::enabled(const State& s, std::vector<Action>& actions) const {
     if (gate(s).storing) actions.push_back({Kind::record_stored});
     if (actions.empty()) actions.push_back({Kind::leap});
     keep_turns(s, actions);
-    if (s.overlap < options_.limits.overlap) disturb(s, actions);
+    const bool rests = actions.front().kind == Kind::leap;
+    if (s.overlap >= options_.limits.overlap) return;
+    if (rests || s.amid < options_.limits.amid) {
+        const auto bound = actions.size();
+        disturb(s, actions);
+        for (auto i = bound; i < actions.size(); ++i) {
+            actions[i].amid = !rests && options_.limits.amid != any_order;
+        }
+    }
 }
 
 /// What is bound to happen has an order, that of the list. Where that order is bounded, so many may
@@ -258,6 +266,7 @@ std::string World::apply(State& s, const Action& a) {
     }
     if (a.kind > Kind::leap) ++s.overlap;
     if (a.out_of_turn) ++s.turns;
+    if (a.amid) ++s.amid;
     if (at_rest(s)) s.overlap = s.turns = 0;
     check(s);
     return std::exchange(violation_, {});
@@ -393,22 +402,31 @@ std::string World::unrest(const State& s) const {
 
 std::string World::settle(State s) {
     std::vector<Action> actions;
+    std::vector<State> way;
     std::string why = "nothing was tried";
     for (int steps = 0, quiet = 0; steps < settle_steps && quiet < settle_quiet; ++steps) {
-        s.overlap = 0;
+        s = without_counts(s);
         enabled(s, actions);
         const auto healing = [](const Action& a) {
             return a.kind >= Kind::boot && a.kind <= Kind::heal_peers;
         };
         auto next = std::find_if(actions.begin(), actions.end(), healing);
         if (next == actions.end()) next = actions.begin();
+        if (steps == 0 || next->kind == Kind::leap) {
+            // What follows is determined by the state, so what settled once settles always.
+            if (!options_.plain) s = renamed(s);
+            if (settled_.contains(s)) break;
+            way.push_back(s);
+        }
         if (next->kind == Kind::leap) {
             why = unrest(s);
             quiet = why.empty() ? quiet + 1 : 0;
         }
         if (const auto violation = apply(s, *next); !violation.empty()) return violation;
+        if (steps + 1 == settle_steps) return why.empty() ? "nothing is ever at rest" : why;
     }
-    return why;
+    if (!options_.plain) settled_.insert(way.begin(), way.end());
+    return {};
 }
 
 }  // namespace umbra::exploration

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace umbra::exploration {
@@ -45,6 +47,44 @@ public:
 private:
     std::deque<T> values_;
     std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;
+};
+
+/// Values by key, as `std::unordered_map` with fewer looks into memory that is far away. What is in
+/// it stays where it is.
+template <class Key, class Value, class Hash>
+class Memo {
+public:
+    /// @return the value, and whether it is new
+    std::pair<Value&, bool> try_emplace(const Key& key) {
+        if ((entries_.size() + 1) * 10 >= table_.size() * 7) grow();
+        const std::uint64_t hash = Hash{}(key);
+        auto at = hash & (table_.size() - 1);
+        for (; table_[at] != 0; at = (at + 1) & (table_.size() - 1)) {
+            if (table_[at] >> 32U != hash >> 32U) continue;
+            auto& entry = entries_[static_cast<std::uint32_t>(table_[at]) - 1];
+            if (entry.first == key) return {entry.second, false};
+        }
+        entries_.emplace_back(key, Value{});
+        table_[at] = (hash >> 32U << 32U) | entries_.size();
+        return {entries_.back().second, true};
+    }
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+private:
+    void grow() {
+        table_.assign(std::max<std::size_t>(1 << 12, table_.size() * 2), 0);
+        std::uint64_t number = 0;
+        for (const auto& [key, value] : entries_) {
+            const std::uint64_t hash = Hash{}(key);
+            auto at = hash & (table_.size() - 1);
+            while (table_[at] != 0) at = (at + 1) & (table_.size() - 1);
+            table_[at] = (hash >> 32U << 32U) | ++number;
+        }
+    }
+
+    std::deque<std::pair<Key, Value>> entries_;
+    std::vector<std::uint64_t>
+        table_;  ///< Open addressing: number + 1 below more of the hash, or 0.
 };
 
 /// Texts by number: messages between the instances, positions, complaints.

@@ -14,6 +14,8 @@ using umbra::exploration::Explorer;
 using umbra::exploration::Mutant;
 using umbra::exploration::mutant_names;
 using umbra::exploration::Options;
+using umbra::exploration::State;
+using umbra::exploration::World;
 
 void print(const Explorer::Report& report) {
     const auto per_second =
@@ -43,11 +45,11 @@ bool run_mutants(Options options) {
     for (std::size_t m = 1; m < mutant_names.size(); ++m) {
         options.mutant = static_cast<Mutant>(m);
         // Each is found with little; more would only cost time on the way there.
-        const bool routes = options.mutant == Mutant::gateway_routes_any_epoch;
-        options.limits.crashes = options.limits.edits = routes ? 0 : 1;
+        options.limits.crashes = options.limits.edits = 1;
         options.limits.cuts = 1;
         options.limits.switches = 0;
-        const auto report = Explorer(options).run();
+        World world(options);
+        const auto report = Explorer(options, world).run();
         const bool found = !report.violation.empty();
         all = all && found;
         std::printf("%-28s %s after %llu states, %.1f s, %zu steps: %s\n",
@@ -58,6 +60,32 @@ bool run_mutants(Options options) {
         std::fflush(stdout);
     }
     return all;
+}
+
+/// The reductions leave nothing out: each state without them is, renamed, one that was visited with
+/// them or that has only futures which such a one has.
+bool run_comparison(Options options, World& world) {
+    options.plain = false;
+    Explorer reduced(options, world);
+    print(reduced.run());
+    options.plain = true;
+    Explorer plain(options, world);
+    print(plain.run());
+    std::uint64_t missing = 0;
+    const auto covered = [&](State state) {
+        const auto renamed = world.renamed(state);
+        return reduced.passes(renamed) || reduced.covers(renamed);
+    };
+    for (const auto& state : plain.states()) {
+        // Where no edit is left epochs are renamed, where one is they are not; either may cover it.
+        auto unused = state;
+        unused.edits = 0;
+        if (covered(state) || (state.edits != 0 && covered(unused))) continue;
+        if (missing++ == 0) std::printf("not covered: %s\n", world.show(state).c_str());
+    }
+    std::printf("%llu of %llu states are not covered\n", static_cast<unsigned long long>(missing),
+                static_cast<unsigned long long>(plain.states().size()));
+    return missing == 0;
 }
 
 template <class T>
@@ -71,12 +99,20 @@ bool number(const char* text, T& value, std::uint64_t most) {
     return true;
 }
 
-bool parse(int argc, char** argv, Options& options, bool& mutants) {
+bool parse(int argc, char** argv, Options& options, bool& mutants, bool& compare) {
     auto& limits = options.limits;
     for (int i = 1; i < argc; ++i) {
         const std::string option = argv[i];
         if (option == "--cold") {
             options.cold = true;
+            continue;
+        }
+        if (option == "--plain") {
+            options.plain = true;
+            continue;
+        }
+        if (option == "--compare") {
+            compare = true;
             continue;
         }
         if (option == "--mutants") {
@@ -99,6 +135,8 @@ bool parse(int argc, char** argv, Options& options, bool& mutants) {
             good = number(value, limits.overlap, count_max);
         } else if (option == "--turns") {
             good = number(value, limits.turns, count_max);
+        } else if (option == "--amid") {
+            good = number(value, limits.amid, count_max);
         } else if (option == "--depth") {
             good = number(value, limits.depth, UINT32_MAX);
         } else if (option == "--states-max") {
@@ -122,20 +160,29 @@ bool parse(int argc, char** argv, Options& options, bool& mutants) {
 
 int main(int argc, char** argv) {
     Options options;
-    bool mutants = false;
-    if (!parse(argc, argv, options, mutants)) {
+    bool mutants = false, compare = false;
+    if (!parse(argc, argv, options, mutants, compare)) {
         std::fprintf(
             stderr,
             "usage: umbra_exploration [--crashes N] [--cuts N] [--edits N] [--switches N]\n"
-            "           [--late N] [--overlap N] [--turns N] [--depth N] [--states-max N] "
+            "           [--late N] [--overlap N] [--turns N] [--amid N] [--depth N] [--states-max "
+            "N] "
             "[--settle-every N] "
-            "[--cold]\n"
-            "           [--mutant NAME | --mutants]      (each count at most %u)\n",
+            "[--cold] [--plain]\n"
+            "           [--mutant NAME | --mutants | --compare]      (each count at most %u)\n",
             unsigned{count_max});
         return 2;
     }
     if (mutants) return run_mutants(options) ? 0 : 1;
-    const auto report = Explorer(options).run();
+    options.hold_epochs = compare;
+    World world(options);
+    if (compare) return run_comparison(options, world) ? 0 : 1;
+    Explorer explorer(options, world);
+    explorer.progress = [](std::uint32_t disturbances, std::uint64_t states) {
+        std::fprintf(stderr, "%u disturbances: %llu states so far\n", disturbances,
+                     static_cast<unsigned long long>(states));
+    };
+    const auto report = explorer.run();
     print(report);
     return report.violation.empty() && report.complete ? 0 : 1;
 }

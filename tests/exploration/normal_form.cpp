@@ -14,8 +14,14 @@ namespace {
 class Clock {
 public:
     explicit Clock(Duration passed) : passed_(passed) {}
-    /// A time at which something becomes due: past is past.
-    void deadline(Instant& at) const { at = std::max(at - passed_, present); }
+    /// A time at which something becomes due: past is past, and after how many leaps is all that
+    /// counts of one that is to come.
+    void deadline(Instant& at) const {
+        const auto left = std::max(at - passed_ - present, Duration{});
+        const auto leaps = (left + leap_time - Duration{1}) / leap_time;
+        // Just before the leap: then it is past, however it is compared.
+        at = present + std::max(leaps * leap_time - Duration{1}, Duration{});
+    }
     void deadline(std::optional<Instant>& at) const {
         if (at) deadline(*at);
     }
@@ -101,8 +107,9 @@ void normalise_roles(core::Node& n, const Clock& clock, const Names& names) {
         n.handover_->why.clear();
     }
     clock.deadline(n.invited_until_);
-    // The window in which takeovers count together is longer than any run here.
-    for (auto& at : n.damping_.recent_) at = present;
+    // Time goes in leaps, and even the longest wait of the damping (`recent_`) is
+    // shorter than one.
+    n.damping_ = {};
 }
 
 void normalise_replication(core::Node& n, const Clock& clock, const Names& names) {
@@ -187,10 +194,8 @@ void mix_place(std::uint64_t& seed, const core::Position& p) {
 }  // namespace
 
 void normalise(Party& p, Duration passed) {
-    for (auto& at : p.durable.unplanned) at = present;
-    for (auto& [version, state] : p.persisting) {
-        for (auto& at : state.unplanned) at = present;
-    }
+    p.durable.unplanned.clear();
+    for (auto& [version, state] : p.persisting) state.unplanned.clear();
     if (!p.node) return;
     auto& n = *p.node;
     const Clock clock(passed);

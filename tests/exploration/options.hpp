@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 8> mutant_names{
     "drop_without_confirmation",
 };
 
-constexpr std::uint8_t any_order = UINT8_MAX;
+constexpr std::uint8_t any_order = UINT8_MAX;  ///< Of `turns`; of `amid`: at any moment.
 
 /// What bounds the world. Each count is of events on the way from the start to a state.
 struct Limits {
@@ -45,6 +45,8 @@ struct Limits {
     /// Most deliveries and the like out of turn between two such moments. Disturbances have no
     /// turn: they come at any moment, whatever this is.
     std::uint8_t turns = any_order;
+    /// Most disturbances on the whole way that come while something is under way.
+    std::uint8_t amid = any_order;
     std::uint32_t depth = UINT32_MAX;
     std::uint64_t states_max = 20'000'000;
 };
@@ -55,6 +57,10 @@ constexpr std::uint8_t count_max = 8;
 struct Options {
     Limits limits;
     Mutant mutant = Mutant::none;
+    bool plain = false;  ///< No numbers are renamed, and no state is left out or passed through.
+    /// Epochs keep their numbers while edits are left, so that no entry of the log has another one
+    /// than it would have `plain`.
+    bool hold_epochs = false;
     bool cold = false;  ///< Start with three processes that were just started, not with a pair.
     std::uint64_t settle_every =
         1;  ///< Of the states at rest, every so many is healed and run out.

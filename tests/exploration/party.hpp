@@ -124,6 +124,8 @@ struct Party {
     [[nodiscard]] bool holds(const core::Position& position) const;
 };
 
+/// Of every process of the instance.
+[[nodiscard]] core::Settings settings_of(std::uint8_t place);
 [[nodiscard]] Party new_party(std::uint8_t place);
 /// The party after `input`, in normal form. What it does goes to `out`.
 [[nodiscard]] Party step(Party party, const Input& input, Mutant mutant, Texts& texts, Outs& out);

@@ -15,15 +15,6 @@ namespace {
 
 constexpr core::RequestId edit_request = 100, switch_request = 200;
 
-core::Settings settings_of(std::uint8_t place) {
-    core::Settings settings;
-    settings.node = names[place];
-    settings.incarnation = incarnations[place];
-    settings.version = "1";
-    settings.takeover_delay = 200ms;  // Damping makes up to 16 times this of it.
-    return settings;
-}
-
 /// The answer to a ping, but for the place in the log.
 std::string without_place(const std::string& bytes) {
     auto message = core::wire::decode(bytes);
@@ -31,7 +22,29 @@ std::string without_place(const std::string& bytes) {
     return message ? core::wire::encode(*message) : std::string{};
 }
 
+/// Why something is declined is for people.
+std::string without_reason(const std::string& bytes) {
+    auto message = core::wire::decode(bytes);
+    if (auto* hello = message ? std::get_if<core::wire::HelloReply>(&*message) : nullptr) {
+        hello->reason.clear();
+    }
+    if (auto* take = message ? std::get_if<core::wire::TakeOverReply>(&*message) : nullptr) {
+        take->reason.clear();
+    }
+    return message ? core::wire::encode(*message) : bytes;
+}
+
 }  // namespace
+
+core::Settings settings_of(std::uint8_t place) {
+    core::Settings settings;
+    settings.node = names[place];
+    settings.incarnation = incarnations[place];
+    settings.version = "1";
+    settings.takeover_delay = 140ms;
+    static_assert(core::Damping::factor_max * 140ms < leap_time, "the damping would be noticed");
+    return settings;
+}
 
 void Shell::violate(const std::string& text) {
     out_.push_back({.kind = Out::Kind::violation, .slot = p_.place, .text = texts_(text)});
@@ -333,7 +346,7 @@ void Shell::carry_out(const core::Effect& one) {
     } else if (const auto* ask = std::get_if<effect::AskPeer>(&one)) {
         ask_peer(ask->ask, false, ask->bytes);
     } else if (const auto* answer = std::get_if<effect::AnswerPeer>(&one)) {
-        out_.push_back({.kind = Out::Kind::reply, .text = texts_(answer->bytes)});
+        out_.push_back({.kind = Out::Kind::reply, .text = texts_(without_reason(answer->bytes))});
     } else if (const auto* publish = std::get_if<effect::Publish>(&one)) {
         speak(Out::Kind::publish, 0, publish->bytes);
     } else if (const auto* claim = std::get_if<effect::Claim>(&one)) {

@@ -76,13 +76,13 @@ const World::Step& World::remembered(const State& s, std::uint8_t who, Input inp
                   input.used,
                   input.text,
                   input.letter};
-    const auto [found, fresh] = steps_.try_emplace(key);
+    auto [found, fresh] = steps_.try_emplace(key);
     if (fresh) {
         Outs outs;
         auto next = step(party(s, who), input, options_.mutant, texts_, outs);
-        found->second = {parties_(std::move(next)), std::move(outs)};
+        found = {parties_(std::move(next)), std::move(outs)};
     }
-    return found->second;  // Entries stay where they are while the table grows.
+    return found;
 }
 
 void World::run(State& s, std::uint8_t who, Input input, std::uint8_t asker) {
@@ -102,14 +102,14 @@ void World::run(State& s, const GateInput& input) {
                   0,           input.flag,
                   input.place, 0,
                   0,           input.letter};
-    const auto [found, fresh] = steps_.try_emplace(key);
+    auto [found, fresh] = steps_.try_emplace(key);
     if (fresh) {
         Outs outs;
         auto next = step(gate(s), input, options_.mutant, texts_, outs);
-        found->second = {gates_(std::move(next)), std::move(outs)};
+        found = {gates_(std::move(next)), std::move(outs)};
     }
-    s.gate = found->second.next;
-    carry_out(s, found->second.outs);
+    s.gate = found.next;
+    carry_out(s, found.outs);
 }
 
 void World::carry_out(State& s, std::uint8_t who, const Outs& outs, std::uint8_t asker) {

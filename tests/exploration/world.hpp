@@ -2,13 +2,15 @@
 
 #include "gate.hpp"
 #include "intern.hpp"
+#include "names.hpp"
 #include "network.hpp"
 #include "options.hpp"
+#include "parties.hpp"
 #include "party.hpp"
 
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace umbra::exploration {
@@ -27,9 +29,24 @@ struct State {
     std::uint8_t overlap = 0;  ///< Disturbances since nothing was under way.
     std::uint8_t ledger = 0;   ///< The acknowledged edits.
     std::uint8_t turns = 0;    ///< What happened out of turn since nothing was under way.
+    std::uint8_t amid = 0;     ///< Disturbances while something was under way.
 
     bool operator==(const State&) const = default;
 };
+
+/// Of what is not a count.
+inline std::uint64_t hash_of(const State& s) {
+    std::uint64_t h = s.party[0] | std::uint64_t{s.party[1]} << 32;
+    mix(h, s.gate | std::uint64_t{s.peers} << 32);
+    mix(h, s.uplink[0] | std::uint64_t{s.uplink[1]} << 32);
+    mix(h, std::uint64_t{s.ledger});
+    return h;
+}
+
+inline State without_counts(State s) {
+    s.crashes = s.cuts = s.switches = s.late = s.overlap = s.turns = s.amid = 0;
+    return s;
+}
 
 struct Action {
     enum class Kind : std::uint8_t {
@@ -66,13 +83,16 @@ struct Action {
     std::uint8_t index = 0;    ///< Of a message; of a crash: persists that survive.
     std::uint8_t more = 0;     ///< Of a crash: stores that survive.
     bool out_of_turn = false;  ///< Something else that is bound to happen comes before it.
+    bool amid = false;         ///< A disturbance while something is under way.
 };
 
 /// The rules by which one state follows another. Parts are kept once each, and what a step of a
 /// part leads to is remembered, so that most transitions run no production code twice.
 class World {
 public:
-    explicit World(const Options& options) : options_(options) {}
+    explicit World(const Options& options) : options_(options) {
+        static_cast<void>(texts_({}));  // Number 0 is no text.
+    }
 
     [[nodiscard]] State start();
     /// What can happen, always in the same order. What is bound to happen comes first.
@@ -82,6 +102,8 @@ public:
     /// Heals and restarts everything and lets it run. @return what keeps the pair from being one
     /// master and one shadow in sync; empty when they are
     [[nodiscard]] std::string settle(State state);
+    /// The same world with the lowest numbers that tell it apart (`names.hpp`).
+    [[nodiscard]] State renamed(const State& state);
     [[nodiscard]] std::string describe(const State& state, const Action& action) const;
     [[nodiscard]] static bool bound_to_happen(const Action& a) {
         return a.kind < Action::Kind::leap;
@@ -138,7 +160,7 @@ private:
 
     const Options options_;
     Texts texts_;
-    Intern<Party> parties_;
+    Parties parties_;
     Intern<Gate> gates_;
     Intern<Uplink> uplinks_;
     Intern<Peers> peers_;
@@ -155,7 +177,27 @@ private:
     struct KeyHash {
         std::size_t operator()(const Key& key) const;
     };
-    std::unordered_map<Key, Step, KeyHash> steps_;
+    Memo<Key, Step, KeyHash> steps_;
+
+    /// What is known of the parts of one kind: the numbers they use, and what they became.
+    struct NumberHash {
+        std::uint64_t operator()(std::uint64_t number) const {
+            std::uint64_t hash = 0;
+            mix(hash, number);
+            return hash;
+        }
+    };
+    struct PartNames {
+        std::vector<Used> used;
+        Memo<std::uint64_t, std::uint32_t, NumberHash> renamed;
+    };
+    PartNames party_names_, gate_names_, peers_names_;
+    std::array<PartNames, 2> uplink_names_;
+    Texts renamings_;
+    struct StateHash {
+        std::size_t operator()(const State& state) const { return hash_of(state); }
+    };
+    std::unordered_set<State, StateHash> settled_;  ///< Known to settle, without their counts.
     std::string violation_;
 };
 

@@ -83,6 +83,13 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     return arguments.single || campaign.seeds != 0 || campaign.seconds > 0;
 }
 
+/// What is said of one life and would be ignored by a campaign.
+bool is_of_one_life(const Arguments& arguments) {
+    const auto& one = arguments.one;
+    return one.without.any() || one.mutant != Mutant::none || one.chaos != Options{}.chaos ||
+           one.trace || arguments.smaller;
+}
+
 bool play_one(const Arguments& arguments) {
     const Outcome outcome = run(arguments.one);
     if (!outcome.violation.empty() && arguments.smaller) {
@@ -101,6 +108,14 @@ int main(int argc, char** argv) {
     Arguments arguments;
     if (!parse(argc, argv, arguments)) {
         std::fputs(usage, stderr);
+        return 2;
+    }
+    if (!arguments.single && is_of_one_life(arguments)) {
+        std::fputs(
+            "umbra_simulation: --without, --mutant, --chaos, --trace and --shrink are for one "
+            "life; "
+            "say which with --seed N\n",
+            stderr);
         return 2;
     }
     if (arguments.single) return play_one(arguments) ? 0 : 1;
