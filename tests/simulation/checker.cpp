@@ -180,30 +180,11 @@ void Checker::granted(const gateway::Record& before, const gateway::Record& afte
     }
 }
 
-namespace {
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(std::move(line));
-    return lines;
-}
-
-}  // namespace
-
 void Checker::written(const core::Logged& logged) {
     const auto entry = core::decode_entry(logged.body);
     if (!entry) throw Violation("S5: an entry was written that cannot be read");
     Link link{entry->previous, entry->revision, {}};
-    // Edits of a divergence that were compacted before it was found have lost which of them changed
-    // what. Where one is left to the operator none is answered, and whoever asks for one again gets
-    // it again, in full: that is no second copy.
-    const auto parts = lines_of(entry->op_id);
-    const bool is_merge = parts.size() > 1 || entry->author == "umbra";
-    for (const auto& change : entry->changes) {
-        const bool answered = std::ranges::find(parts, change.key) != parts.end();
-        if (!is_merge || answered) link.keys.push_back(change.key);
-    }
+    for (const auto& change : entry->changes) link.keys.push_back(change.key);
     links_.emplace(logged.position.hash, std::move(link));
 }
 

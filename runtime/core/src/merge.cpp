@@ -14,6 +14,19 @@ constexpr std::size_t authors_bytes_max = 256;
 /// So many tables and single keys are tried one by one when all of them together are not valid.
 constexpr std::size_t trials_max = 16;
 
+constexpr std::string_view in_part_mark = "in part\t";
+
+/// Without empty ones.
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        if (!line.empty()) lines.push_back(line);
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+    }
+    return lines;
+}
+
 /// Where each part of a canonical key ends; dots inside quotes separate nothing.
 std::vector<std::size_t> part_ends(std::string_view key) {
     std::vector<std::size_t> ends;
@@ -243,17 +256,30 @@ void leave_known_out(SavedEdits& edits, const Document& ours,
     std::erase_if(edits.tables, [&](const auto& table) { return !tables.contains(table.name); });
 }
 
+std::string in_part(std::string_view op_id) {
+    if (op_id.starts_with(in_part_mark)) return std::string{op_id};
+    return std::string{in_part_mark} + std::string{op_id};
+}
+
 std::vector<std::string> ops_in_force(const SavedEdits& saved,
                                       const std::vector<MergeLine>& lines) {
     std::set<std::string_view> undecided;
+    std::set<std::string_view> taken;
     for (const auto& line : lines) {
-        if (line.fate != Fate::equal && !is_taken(line.fate)) undecided.insert(line.key);
+        if (line.fate == Fate::equal) continue;
+        (is_taken(line.fate) ? taken : undecided).insert(line.key);
     }
     std::vector<std::string> ids;
     for (const auto& op : saved.ops) {
-        const bool open = std::any_of(op.keys.begin(), op.keys.end(),
-                                      [&](const auto& key) { return undecided.contains(key); });
-        if (!open && !op.op_id.empty()) ids.push_back(op.op_id);
+        const auto has_one_of = [&op](const std::set<std::string_view>& keys) {
+            return std::any_of(op.keys.begin(), op.keys.end(),
+                               [&](const auto& key) { return keys.contains(key); });
+        };
+        const bool open = has_one_of(undecided);
+        if (open && !has_one_of(taken)) continue;
+        // A merge that was cut again stands for several edits, an id a line.
+        for (const auto id : lines_of(op.op_id))
+            ids.push_back(open ? in_part(id) : std::string{id});
     }
     return ids;
 }

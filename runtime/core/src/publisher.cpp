@@ -66,6 +66,15 @@ void Node::on(const fact::EditRequested& fact) {
         await_commit(fact.request, *known, true);
         return;
     }
+    if (const auto part = log_.find_op(in_part(fact.edit.op_id)); part) {
+        reply(
+            fact.request, Verdict::refused,
+            "this edit was made on the losing side of a partition and merged in part as revision " +
+                to_string(*part) +
+                "; what is left of it is listed by `umbra config divergence list`. To make it all "
+                "the same, edit under another operation id");
+        return;
+    }
     if (fact.if_revision && *fact.if_revision != log_.last().revision) {
         reply(fact.request, Verdict::refused,
               revision_conflict(log_.last().revision, *fact.if_revision));

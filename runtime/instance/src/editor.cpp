@@ -5,6 +5,7 @@
 #include <umbra/config/shared_config.hpp>
 #include <umbra/config/shared_document.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -129,8 +130,9 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& l
         return invalid("an operation id may have at most " + std::to_string(op_id_bytes_max) +
                        " bytes");
     }
-    if (edit.op_id.find('\n') != std::string::npos) {
-        return invalid("an operation id is one line");
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (std::any_of(edit.op_id.begin(), edit.op_id.end(), is_control)) {
+        return invalid("an operation id is one line without tabs and other control characters");
     }
     if (!edit.if_revision.empty()) {
         const auto only_at = parse_revision(edit.if_revision);

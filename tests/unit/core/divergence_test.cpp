@@ -222,6 +222,28 @@ TEST_F(DivergenceTest, ARetryOfWhatWasMergedIsNotAppliedTwice) {
     EXPECT_EQ(document(1).at("b"), "2");
 }
 
+TEST_F(DivergenceTest, ARetryOfWhatWasMergedInPartIsRefusedUntilSomebodyDecided) {
+    part();
+    pair.edit(0, {{"a", "2"}, {"b", "2"}}, "left");
+    pair.edit(1, {{"b", "3"}}, "right");
+    meet();
+    ASSERT_EQ(document(1), (Document{{"a", "2"}, {"b", "3"}}));
+    const auto merged = pair.node(1).log().last();
+    pair.edit(1, {{"a", "9"}}, "later");
+    const auto before = pair.node(1).log().last();
+    const auto answer = pair.edit(1, {{"a", "2"}, {"b", "2"}}, "left");
+    EXPECT_EQ(answer.verdict, Verdict::refused);
+    EXPECT_THAT(answer.text, HasSubstr("in part as revision " + to_string(merged.revision)));
+    EXPECT_EQ(pair.node(1).log().last(), before);
+    // Who decides puts the rest in force, and then a retry is answered.
+    const auto request = pair.merge_by_hand(0, kept().edits.id);
+    for (int i = 0; i < 5; ++i) pair.round();
+    ASSERT_EQ(pair.replies().at(request).verdict, Verdict::done);
+    const auto decided = pair.node(1).log().last();
+    EXPECT_EQ(pair.edit(1, {{"a", "2"}, {"b", "2"}}, "left").revision, decided.revision);
+    EXPECT_EQ(document(1), (Document{{"a", "9"}, {"b", "2"}}));
+}
+
 TEST_F(DivergenceTest, WhatWasAskedForAgainBeforeTheMergeIsNotMergedOverLaterEdits) {
     part();
     pair.edit(0, {{"a", "2"}}, "left");

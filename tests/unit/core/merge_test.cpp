@@ -157,6 +157,19 @@ TEST(MergeTest, NothingIsTakenWithoutAKnownFork) {
     EXPECT_EQ(merge(edits, with(base(), {{"takeover.a", "2"}}), {})[0].fate, Fate::equal);
 }
 
+TEST(MergeTest, NamesWhatIsInItWhollyAndInPart) {
+    SavedEdits saved;
+    saved.ops = {{"whole", {"k1"}}, {"part", {"k1", "k2"}},
+                 {"left", {"k2"}},  {"nothing", {}},
+                 {"", {"k1"}},      {"merge\none\n" + in_part("two"), {"k1", "k2"}}};
+    const std::vector<MergeLine> lines{{"k1", "1", "1", "2", Fate::merged},
+                                       {"k2", "1", "3", "2", Fate::conflict}};
+    EXPECT_THAT(ops_in_force(saved, lines),
+                ElementsAre("whole", in_part("part"), "nothing", in_part("merge"), in_part("one"),
+                            in_part("two")));
+    EXPECT_EQ(in_part(in_part("x")), in_part("x"));
+}
+
 TEST(MergeTest, WhatWouldNotBeValidBecomesAConflictAndTheRestMerges) {
     const Judge judge = [](const Document& document) -> std::optional<std::string> {
         if (document.contains("bad")) return "bad is not known";

@@ -191,8 +191,10 @@ TEST_F(EditorTest, OperationIdIsBounded) {
     EXPECT_EQ(std::get<CheckedEdit>(result).entry.op_id, edit.op_id);
     edit.op_id += 'x';
     EXPECT_THAT(refused(edit).message, HasSubstr("at most 128 bytes"));
-    edit.op_id = "one\ntwo";
-    EXPECT_EQ(refused(edit).outcome, Outcome::invalid);
+    for (const std::string bad : {"one\ntwo", "one\ttwo", "\x7f"}) {
+        edit.op_id = bad;
+        EXPECT_EQ(refused(edit).outcome, Outcome::invalid);
+    }
 }
 
 TEST_F(EditorTest, DiffOfAnyTwoRevisions) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace umbra::core {
@@ -107,9 +108,16 @@ using Judge = std::function<std::optional<std::string>(const Document&)>;
 [[nodiscard]] std::vector<MergeLine> merge(const SavedEdits& saved, const Document& ours,
                                            const Judge& judge);
 
-/// The ids of the saved edits of which nothing is left to decide, in order.
+/// What a merge says of the saved edits in its operation id, in their order: the ids of those of
+/// which nothing is left to decide, and `in_part` of those of which something is taken and
+/// something is left. An edit of which nothing is taken is not named: whoever asks for it again
+/// gets it.
 [[nodiscard]] std::vector<std::string> ops_in_force(const SavedEdits& saved,
                                                     const std::vector<MergeLine>& lines);
+
+/// How the log remembers that an edit was merged in part. A retry of it must neither be answered as
+/// done nor be applied again. No id that somebody chose looks like this: those have no tab.
+[[nodiscard]] std::string in_part(std::string_view op_id);
 
 /// The changes that put `lines` in force; @param force  conflicts too.
 [[nodiscard]] std::vector<Change> changes_of(const std::vector<MergeLine>& lines, bool force);
