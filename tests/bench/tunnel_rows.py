@@ -182,6 +182,12 @@ def streams(count):
 
 def too_many_files(count):
     """Why so many streams cannot be, or nothing."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     need = count + SPARE_FILES
-    return f"needs {need:,} open files a process, and the limit is {limit:,}" if limit < need else None
+    if hard >= need:
+        return None
+    try:  # Root may, unless a container forbids it; the children inherit it.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, need))
+    except (ValueError, OSError):
+        return f"needs {need:,} open files a process, and the hard limit is {hard:,}"
+    return None

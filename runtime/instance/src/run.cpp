@@ -1,5 +1,6 @@
 #include "instance.hpp"
 #include "sha256.hpp"
+#include <umbra/base/descriptors.hpp>
 #include <umbra/base/durable_file.hpp>
 #include <umbra/base/log.hpp>
 #include <umbra/base/memory.hpp>
@@ -62,6 +63,9 @@ int run_valid(config::InstanceConfig config, const host::Registry& registry,
     if (!lock.ok()) return say(exit_failed, lock.error().message);
     auto state = state_of(config);
     if (!state.ok()) return say(exit_failed, state.error().message);
+
+    // A tunnel that runs in this process needs a connection for each of its streams.
+    (void)base::raise_descriptor_limit();
 
     Loop loop;
     std::vector<std::string> addresses;

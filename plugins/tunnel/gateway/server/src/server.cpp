@@ -1,9 +1,9 @@
 #include "server.hpp"
 
-#include "descriptors.hpp"
 #include "log_room.hpp"
 #include "server_impl.hpp"
 #include <umbra/base/clock.hpp>
+#include <umbra/base/descriptors.hpp>
 #include <umbra/base/durable_file.hpp>
 #include <umbra/base/memory.hpp>
 #include <umbra/base/notify.hpp>
@@ -70,7 +70,7 @@ Server::Impl::~Impl() {
 }
 
 Result<Done> Server::Impl::open() {
-    context_.descriptors = raise_descriptor_limit();
+    context_.descriptors = base::raise_descriptor_limit();
     if (auto done = read_state(); !done) return done;
     Reception::Desk desk;
     desk.roster = [this]() -> const Roster& { return roster_; };

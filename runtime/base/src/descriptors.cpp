@@ -1,12 +1,12 @@
-#include "descriptors.hpp"
+#include <umbra/base/descriptors.hpp>
 
 #include <algorithm>
 #include <sys/resource.h>
 
-namespace umbra::gateway {
+namespace umbra::base {
 
 std::size_t raise_descriptor_limit() {
-    // Beyond it a limit is no limit, and a gateway of that size has other bounds.
+    // Beyond it a limit is no limit, and a process of that size has other bounds.
     constexpr rlim_t most = 1024 * 1024, least = 64;
     rlimit limit{least, least};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return least;
@@ -17,4 +17,4 @@ std::size_t raise_descriptor_limit() {
     return static_cast<std::size_t>(std::clamp(limit.rlim_cur, least, most));
 }
 
-}  // namespace umbra::gateway
+}  // namespace umbra::base
