@@ -42,8 +42,10 @@ void Instance::dial() {
     agent_.connecting = true;
     const bool reachable = gateway_.up() && !world_.cut_between(place_, gateway_place);
     const auto wait = reachable ? world_.random.between(500us, 20ms) : Duration{500ms};
-    world_.after(wait, [this, life = life_] {
-        when_running(life, [this, life] {
+    world_.after(wait, [this, life = life_, turn = ++agent_.dials] {
+        when_running(life, [this, life, turn] {
+            // Given up by a reset, and begun anew: two links would be open, and one of them deaf.
+            if (turn != agent_.dials) return;
             agent_.connecting = false;
             const bool idle =
                 world_.is(Mutant::shadow_keeps_no_link) && node_->role() == core::Role::shadow;

@@ -83,7 +83,8 @@ void Instance::boot() {
         careless.acknowledge_both = false;
         tell(fact::PolicyChanged{careless});
     }
-    tick();
+    tick_armed_ = false;
+    arm_tick();
     dial();
 }
 
@@ -144,10 +145,19 @@ void Instance::when_running(std::uint64_t life, Action action) {
 }
 
 void Instance::tick() {
-    world_.after(real(node_->tick_interval()), [this, life = life_] {
-        if (life != life_ || !node_) return;
-        if (!paused()) tell(fact::Ticked{});
-        if (life == life_ && node_) tick();
+    tick_armed_ = false;
+    if (!paused()) tell(fact::Ticked{});
+    if (node_) arm_tick();
+}
+
+/// The rule of the production shell: an earlier time that is set stays.
+void Instance::arm_tick() {
+    const auto at = world_.now() + real(node_->next_tick());
+    if (tick_armed_ && next_tick_ <= at) return;
+    tick_armed_ = true;
+    next_tick_ = at;
+    world_.after(at - world_.now(), [this, life = life_, turn = ++tick_turn_] {
+        if (life == life_ && node_ && turn == tick_turn_) tick();
     });
 }
 
@@ -178,6 +188,7 @@ void Instance::take_facts() {
         }
     }
     stepping_ = false;
+    if (node_ && tick_armed_) arm_tick();
 }
 
 void Instance::note_state() {

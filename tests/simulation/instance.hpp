@@ -107,6 +107,7 @@ private:
     struct Agent {
         Link link;
         bool connecting = false, up = false;
+        std::uint64_t dials = 0;
         bool view_known = false;
         gateway::RegisterView view;
         core::Epoch known = 0, active = 0;
@@ -121,6 +122,7 @@ private:
     [[nodiscard]] Duration real(Duration local) const { return world_.clocks[place_].real(local); }
     void wake(Duration gap);
     void tick();
+    void arm_tick();
     void take_facts();
     void note_state();
     void disk_failed();
@@ -185,6 +187,9 @@ private:
     std::vector<Action> inbox_;
     std::deque<core::Fact> facts_;
     bool stepping_ = false;
+    Instant next_tick_{};
+    bool tick_armed_ = false;      ///< For `next_tick_`.
+    std::uint64_t tick_turn_ = 0;  ///< Of the last one armed; earlier ones do nothing.
     core::State state_{};
     std::set<std::string, std::less<>> alerts_;
     bool broken_ = false;  ///< The process knows that an fsync failed.

@@ -36,10 +36,6 @@ void Node::on(const fact::Ticked& fact) {
     if (fact.wall_ms != 0) wall_ms_ = fact.wall_ms;
 }
 
-Duration Node::tick_interval() const {
-    return std::clamp<Duration>(settings_.check_interval / 4, 10ms, 100ms);
-}
-
 Effects Node::step(Instant now, const Fact& fact) {
     assert(now >= now_);
     now_ = now;

@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 
 /// A tick that comes later than this was held up by the host, not by work.
 constexpr Duration late_loop = 200ms;
-constexpr Duration pong_refresh = 100ms;
+/// Its age tells the peer whether this loop moves; the peer tolerates several times this.
+constexpr Duration pong_refresh = 250ms;
 
 std::int64_t unix_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -73,10 +74,21 @@ void Instance::feed(core::Fact fact) {
         }
     }
     stepping_ = false;
+    if (tick_) arm_tick();
     if (changed) publishing_.ask();
 }
 
+/// An earlier time that is set stays: what was due then may still be.
+void Instance::arm_tick() {
+    const Instant at = loop_.now() + node_->next_tick();
+    if (tick_ && next_tick_ <= at) return;
+    if (tick_) loop_.cancel(*tick_);
+    next_tick_ = at;
+    tick_ = loop_.schedule(at, [this] { tick(); });
+}
+
 void Instance::tick() {
+    tick_.reset();
     if (ended_) return;
     const Instant now = loop_.now();
     const Duration late = now - next_tick_;
@@ -92,8 +104,7 @@ void Instance::tick() {
         if (peer_link_) peer_link_->refresh_pong();
         publish_status();
     }
-    next_tick_ = loop_.now() + node_->tick_interval();
-    loop_.schedule(next_tick_, [this] { tick(); });
+    arm_tick();
 }
 
 /// A pause with an end: each instance ends it by itself, so that it ends also when the one on which

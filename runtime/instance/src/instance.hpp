@@ -83,6 +83,7 @@ private:
     // --- facts and effects, instance.cpp
     void feed(core::Fact fact);
     void tick();
+    void arm_tick();
     void end_pause();
     void carry_out(const core::Effect& effect);
     template <class E>
@@ -135,6 +136,7 @@ private:
     bool stepping_ = false;
     bool ended_ = false;
     Instant next_tick_{};
+    std::optional<Loop::Id> tick_;  ///< Armed for `next_tick_`.
     Instant next_pong_{};
     Instant started_{};
     std::optional<core::Position> applied_;

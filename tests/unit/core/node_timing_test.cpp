@@ -171,6 +171,59 @@ TEST(NodeTiming, WithoutAGatewayASleeperAsksItsPeer) {
     EXPECT_EQ(master.node().role(), Role::shadow);
 }
 
+// --- ticks ---------------------------------------------------------------------------------------
+
+TEST(NodeTiming, WhileAllIsWellATickComesWithTheNextPing) {
+    Bench shadow = shadow_in_sync();
+    const Duration check = shadow.node().settings().check_interval;
+    shadow.wait(check);  // A ping is out now, and its answer is a fact.
+    EXPECT_EQ(shadow.node().next_tick(), check);
+    shadow.pong(master_pong(1));
+    EXPECT_LE(shadow.node().next_tick(), check);
+    shadow.now += shadow.node().next_tick();
+    EXPECT_THAT(all<effect::Ping>(shadow.tell(fact::Ticked{})), SizeIs(1)) << "not a tick later";
+}
+
+TEST(NodeTiming, WhateverMayEndByTimeAloneIsLookedAtFourTimesInACheckInterval) {
+    Bench quiet = [] {
+        Bench shadow = shadow_in_sync();
+        shadow.wait(shadow.node().settings().check_interval);
+        return shadow;
+    }();
+    const Duration soon = quiet.node().settings().check_interval / 4;
+    ASSERT_GT(quiet.node().next_tick(), soon);
+    const std::vector<Fact> unrest = {
+        fact::PeerRefused{"nobody there"},
+        fact::LinkWasLost{"cut"},
+        fact::RegisterSeen{"main", lost_of_alpha()},
+        fact::TunnelChanged{"main", TunnelState::connecting},
+        fact::StopRequested{},
+    };
+    for (const auto& fact : unrest) {
+        Bench shadow = quiet;
+        shadow.tell(fact);
+        EXPECT_LE(shadow.node().next_tick(), soon) << "fact " << fact.index();
+    }
+    Bench shadow = quiet;
+    shadow.miss_ping();
+    EXPECT_LE(shadow.node().next_tick(), soon);
+}
+
+TEST(NodeTiming, AMasterLooksMoreOftenWhileAnEditWaitsForTheShadow) {
+    Bench master = master_with_shadow();
+    master.pong({"beta", "beta-disk", "1", Role::shadow, 1, false, {}});
+    master.ask(hello_of_beta());
+    master.ask(report_of_beta(1, {}));
+    const Duration soon = master.node().settings().check_interval / 4;
+    master.wait(master.node().settings().check_interval);
+    ASSERT_GT(master.node().next_tick(), soon);
+    fact::EditRequested edit;
+    edit.request = 1;
+    edit.edit = edit_of("k", "1");
+    master.tell(edit);
+    EXPECT_LE(master.node().next_tick(), soon);
+}
+
 // --- pause ---------------------------------------------------------------------------------------
 
 TEST(NodeTiming, APauseOnTheMasterHoldsForTheShadowToo) {

@@ -56,8 +56,10 @@ public:
 
     /// Takes one fact. @param now  Not earlier than in the previous call.
     [[nodiscard]] Effects step(Instant now, const Fact& fact);
-    /// How often the shell reports `Ticked`, at least.
-    [[nodiscard]] Duration tick_interval() const;
+    /// Time from the last step to the next `Ticked`, at most; the shell asks after every step, and
+    /// keeps an earlier time that it has. A quarter of the check interval while anything may end
+    /// by time alone; until the next ping while all is well. 1 to 100 ms.
+    [[nodiscard]] Duration next_tick() const;
 
     [[nodiscard]] Role role() const { return persistent_.role; }
     [[nodiscard]] State state() const;
@@ -212,6 +214,7 @@ private:
     void on(const fact::PolicyChanged&);
     void on(const fact::StopRequested&);
     void housekeeping();
+    [[nodiscard]] bool is_quiet() const;  // pace.cpp
 
     // --- roles, roles.cpp
     void start_as_master();

@@ -30,6 +30,10 @@ public:
     /// A ping should go out now. @post of the following `sent()`: not before the next interval.
     [[nodiscard]] bool due(Instant now) const { return !asked_ && now >= next_; }
     void sent(Instant now, AskId ask);
+    /// When `due()` turns true by itself; nothing while a question is open.
+    [[nodiscard]] std::optional<Instant> next_ping() const {
+        return asked_ ? std::nullopt : std::optional(next_);
+    }
     /// Forget everything: another peer, or none.
     void reset(Instant now);
     /// Ask again at once, after a hint that something changed.
