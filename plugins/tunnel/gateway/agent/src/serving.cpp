@@ -33,9 +33,10 @@ void Serving::set_mappings(MappingTable table) {
     std::vector<std::uint64_t> gone;
     for (const auto& [key, one] : served_) {
         const OpenRequest& request = one.stream->request();
-        const bool stays = mappings_.still_permits(one.rules->name, request.host, request.port,
-                                                   one.rules->protocol) &&
-                           (!one.relay || one.relay->still_permitted());
+        const bool stays =
+            mappings_.still_permits(one.rules->name, request.host, request.port,
+                                    one.rules->protocol) &&
+            (!one.relayed || !one.relayed->relay || one.relayed->relay->still_permitted());
         if (!stays) gone.push_back(key);
     }
     cut(gone, "its mapping was suspended, changed or removed");
@@ -48,7 +49,7 @@ void Serving::offer(std::shared_ptr<Stream> stream) {
         return stream->refuse(StatusCode::stale_epoch, "epoch " + std::to_string(request.epoch) +
                                                            " was asked for, epoch " +
                                                            std::to_string(epoch_) + " is served");
-    if (served_.size() >= streams_served_max || dials_ >= backend_dials_max)
+    if (served_.size() >= streams_served_max || dials_.size() >= backend_dials_max)
         return stream->refuse(StatusCode::limit, "too many streams at a time");
     const MappingTable::Decision decision = mappings_.decide(request.host, request.port);
     switch (decision.verdict) {
@@ -89,9 +90,8 @@ void Serving::failed(const Stream& stream, const std::string& text) {
 }
 
 void Serving::connect(std::uint64_t key, const MappingTable::Decision& decision) {
-    ++dials_;
     const OpenRequest& request = served_.at(key).stream->request();
-    served_.at(key).dial = BackendDial::start(
+    dials_[key] = BackendDial::start(
         place_, {decision.rules, decision.offset, request.client, request.host},
         [this, key](Result<BackendConnection> result) { on_dialed(key, std::move(result)); });
 }
@@ -99,8 +99,7 @@ void Serving::connect(std::uint64_t key, const MappingTable::Decision& decision)
 void Serving::on_dialed(std::uint64_t key, Result<BackendConnection> result) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
-    found->second.dial.reset();
-    --dials_;
+    dials_.erase(key);
     const std::shared_ptr<Stream> stream = found->second.stream;
     if (result && !result->tls) return stream->attach(std::move(result->socket));
     if (result) return relay_bytes(key, std::move(*result));
@@ -119,8 +118,10 @@ void Serving::relay_bytes(std::uint64_t key, BackendConnection connection) {
     Served& one = served_.at(key);
     auto pair = SocketPair::make(io_);
     if (!pair) return one.stream->refuse(StatusCode::limit, pair.error().message);
-    one.relay = start_byte_relay(io_, std::move(pair->relay), std::move(connection).duplex(),
-                                 [this, key](const std::string& why) { on_relay_over(key, why); });
+    one.relayed = std::make_unique<Relayed>();
+    one.relayed->relay =
+        start_byte_relay(io_, std::move(pair->relay), std::move(connection).duplex(),
+                         [this, key](const std::string& why) { on_relay_over(key, why); });
     one.stream->attach(std::move(pair->stream));
 }
 
@@ -130,7 +131,8 @@ void Serving::relay_http(std::uint64_t key, const MappingTable::Decision& decisi
     auto pair = SocketPair::make(io_);
     if (!pair) return one.stream->refuse(StatusCode::limit, pair.error().message);
     Stream* const stream = one.stream.get();  // Lives as long as its relay.
-    one.relay = start_http_relay(
+    one.relayed = std::make_unique<Relayed>();
+    one.relayed->relay = start_http_relay(
         {.io = io_,
          .client = std::move(pair->relay),
          .client_address = std::string(host_of(stream->request().client)),
@@ -161,7 +163,8 @@ void Serving::cut(const std::vector<std::uint64_t>& keys, const std::string& why
         const auto found = served_.find(key);
         if (found == served_.end()) continue;
         // Where only the relay is left, nobody else will end it.
-        const auto relay = found->second.stream_over ? found->second.relay : nullptr;
+        const auto* relayed = found->second.relayed.get();
+        const auto relay = relayed != nullptr && relayed->stream_over ? relayed->relay : nullptr;
         if (relay)
             relay->abort();
         else
@@ -172,7 +175,8 @@ void Serving::cut(const std::vector<std::uint64_t>& keys, const std::string& why
 void Serving::on_stream_closed(std::uint64_t key, StreamEnd end) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
-    Served& one = found->second;
+    if (!found->second.relayed) return forget(key);
+    Relayed& one = *found->second.relayed;
     one.stream_over = true;
     const auto relay = one.relay;
     if (!relay) return forget(key);
@@ -190,20 +194,17 @@ void Serving::on_stream_closed(std::uint64_t key, StreamEnd end) {
 void Serving::on_relay_over(std::uint64_t key, const std::string& why) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
-    Served& one = found->second;
+    Relayed& one = *found->second.relayed;
     if (one.stream_over) return forget(key);
     if (why.empty()) return one.relay.reset();
     one.relay_over = true;
-    one.stream->reset(why);
+    found->second.stream->reset(why);
 }
 
 void Serving::forget(std::uint64_t key) {
     const auto found = served_.find(key);
     if (found == served_.end()) return;
-    if (found->second.dial) {
-        found->second.dial->cancel();
-        --dials_;
-    }
+    if (const auto dial = dials_.extract(key); !dial.empty()) dial.mapped()->cancel();
     served_.erase(found);
     if (events_.on_count) events_.on_count();
 }

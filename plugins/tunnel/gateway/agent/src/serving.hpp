@@ -8,9 +8,9 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace umbra::gateway {
@@ -49,15 +49,19 @@ public:
     [[nodiscard]] std::size_t streams() const noexcept { return served_.size(); }
 
 private:
+    struct Relayed {
+        std::shared_ptr<Relay> relay;
+        bool stream_over = false;  ///< Only its relay is left.
+        bool relay_over = false;   ///< With a fault: the stream is being reset.
+        std::unique_ptr<boost::asio::steady_timer> linger{};
+    };
+    /// There may be tens of thousands that are idle: what few of them need is apart.
     struct Served {
         std::shared_ptr<Stream> stream;
         std::shared_ptr<const Mapping> rules;  ///< By which it was let in.
-        std::shared_ptr<BackendDial> dial{};   ///< While the internal system has not answered.
-        std::shared_ptr<Relay> relay{};        ///< Not of plain tcp.
-        bool stream_over = false;              ///< Only its relay is left.
-        bool relay_over = false;               ///< With a fault: the stream is being reset.
-        std::unique_ptr<boost::asio::steady_timer> linger{};
+        std::unique_ptr<Relayed> relayed{};    ///< Not of plain tcp.
     };
+    static_assert(sizeof(Served) <= 40);
     void connect(std::uint64_t key, const MappingTable::Decision& decision);
     void on_dialed(std::uint64_t key, Result<BackendConnection> result);
     void relay_bytes(std::uint64_t key, BackendConnection connection);
@@ -77,9 +81,10 @@ private:
     std::uint64_t epoch_ = 0;  ///< 0: the gate is closed.
     StatusCode closed_code_ = StatusCode::stale_epoch;
     std::string closed_text_ = "this node is not active";
-    std::map<std::uint64_t, Served> served_;
+    std::unordered_map<std::uint64_t, Served> served_;
+    /// While the internal system has not answered.
+    std::unordered_map<std::uint64_t, std::shared_ptr<BackendDial>> dials_;
     std::uint64_t next_key_ = 1;
-    std::size_t dials_ = 0;
     Instant failed_told_{};
     std::uint64_t failed_untold_ = 0;
 };
