@@ -71,7 +71,7 @@ TEST_F(LogTest, OverlongTextIsCutAndSaysSo) {
     EXPECT_EQ(std::count(text.begin(), text.end(), 'y'), 8192);
 }
 
-TEST_F(LogTest, NamesOfLevelsAndFormatsReadBackAndOthersDoNot) {
+TEST(LogNamesTest, LevelsAndFormatsReadBackAndOthersDoNot) {
     for (const char* name : {"trace", "debug", "info", "warn", "error"}) {
         const auto level = log_level_of(name);
         ASSERT_TRUE(level) << name;

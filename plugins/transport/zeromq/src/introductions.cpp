@@ -46,7 +46,7 @@ void Introductions::fail_all(const Error& error) {
 
 void Introductions::prepare(PollSet& set) {
     for (auto& introduction : open_) {
-        set.add(introduction.dialer.monitor().reader());
+        set.add(introduction.dialer.monitor().fd());
         const bool writes = introduction.dialer.up() && introduction.question.has_unsent();
         set.add(introduction.dialer.socket(),
                 writes ? static_cast<short>(ZMQ_POLLIN | ZMQ_POLLOUT) : short{ZMQ_POLLIN});

@@ -60,7 +60,7 @@ void PeerLink::close(const Error& why) {
 void PeerLink::prepare(PollSet& set) {
     for (auto* dialer : {&ask_, &follow_}) {
         if (!*dialer) continue;
-        set.add((*dialer)->monitor().reader());
+        set.add((*dialer)->monitor().fd());
         const bool writes = dialer == &ask_ && up() && requests_.has_unsent();
         set.add((*dialer)->socket(),
                 writes ? static_cast<short>(ZMQ_POLLIN | ZMQ_POLLOUT) : short{ZMQ_POLLIN});

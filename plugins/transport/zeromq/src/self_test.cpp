@@ -14,7 +14,7 @@ Result<Done> self_test(zmq::context_t& context, Permits& permits, const Listener
     const TimePoint give_up = Clock::now() + patience;
     bool turned_away = false, let_in = false;
     while (!turned_away && !let_in && Clock::now() < give_up) {
-        zmq::pollitem_t item{dialer.monitor().reader().handle(), 0, ZMQ_POLLIN, 0};
+        zmq::pollitem_t item{nullptr, dialer.monitor().fd(), ZMQ_POLLIN, 0};
         zmq::poll(&item, 1, Millis{20});
         for (const auto& change : dialer.step(Clock::now())) {
             let_in = let_in || change.type == LinkChange::Type::up;

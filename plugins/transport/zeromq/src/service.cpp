@@ -90,7 +90,7 @@ void Service::prepare(PollSet& set) {
     for (auto* listener : {&publish_, &respond_}) {
         if (!*listener || !(*listener)->is_open()) continue;
         set.add((*listener)->socket());
-        set.add((*listener)->monitor().reader());
+        set.add((*listener)->monitor().fd());
     }
     set.until(kick_at_);
     set.until(reopen_at_);

@@ -31,7 +31,10 @@ public:
     Monitor& operator=(const Monitor&) = delete;
 
     [[nodiscard]] std::optional<Event> next();
-    [[nodiscard]] zmq::socket_t& reader() { return reader_; }
+    /// What to poll for: a bare descriptor, as `zmq_poll` asks each socket twice a turn. It tells
+    /// of news only to a reader that was drained: call `next()` until it has nothing, after each
+    /// wait.
+    [[nodiscard]] int fd() { return reader_.get(zmq::sockopt::fd); }
 
 private:
     zmq::socket_t& socket_;
