@@ -62,8 +62,10 @@ public:
     void admit(const std::string& node, AdmitAnswer answer);
     /// The loop stood still for `gap`.
     void stalled(Duration gap);
-    /// Due every `tick_every`: time limits of parked clients, and a holder that is heard again.
+    /// Time limits of parked clients, and a holder that is heard again: due each 50 ms while
+    /// someone is parked.
     void tick();
+    [[nodiscard]] bool someone_is_parked() const { return !parked_.empty(); }
     void stop();
 
     /// Whether streams may be routed at all: see `SharedRegister`.

@@ -27,6 +27,10 @@ namespace {
 constexpr Duration start_length = std::chrono::seconds{3};
 constexpr std::size_t roster_bytes_max = 16 * 1024 * 1024;
 constexpr Duration tick_every = 50ms;
+/// While nobody is parked, so that an idle gateway sleeps. A stall of this and `late_after` goes
+/// unnoticed: with what passes between two pings it must stay well within the lease.
+constexpr Duration tick_at_rest = 100ms;
+constexpr int ticks_per_lease = 6;
 /// A turn that comes later than this after its time: what was not heard meanwhile proves nothing.
 constexpr Duration late_after = 50ms;
 
@@ -55,7 +59,7 @@ Server::Impl::Impl(Settings settings)
       signals_(context_.io, SIGTERM, SIGINT, SIGHUP),
       ticker_(context_.io),
       started_(base::boot_now()),
-      last_turn_(started_) {
+      next_turn_(started_) {
     context_.fail = [this](Error error) {
         if (!failure_) failure_ = std::move(error);
         context_.io.stop();
@@ -212,7 +216,7 @@ void Server::Impl::on_signals() {
 
 Result<Done> Server::Impl::run() {
     on_signals();
-    last_turn_ = base::boot_now();
+    next_turn_ = base::boot_now();
     tick();
     base::info(log_room, "gateway {} listens on {}, key {}", context_.settings.name,
                doors_.at("listen")->address(), identity_->pin());
@@ -228,20 +232,29 @@ Result<Done> Server::Impl::run() {
 }
 
 void Server::Impl::notice_gap() {
-    const auto now = base::boot_now();
-    const auto gap = now - last_turn_ - tick_every;
-    last_turn_ = now;
+    const auto gap = base::boot_now() - next_turn_;
     if (gap <= late_after) return;
     base::warn(log_room, "the loop stood still for {} ms; silence in that time is not counted",
                std::chrono::duration_cast<std::chrono::milliseconds>(gap).count());
     for (const auto& [name, pair] : pairs_) pair->stalled(gap);
 }
 
+Duration Server::Impl::tick_after() const {
+    const bool waits = std::ranges::any_of(
+        pairs_, [](const auto& named) { return named.second->someone_is_parked(); });
+    if (shared_ || waits) return tick_every;
+    return std::clamp<Duration>(context_.settings.lease / ticks_per_lease, tick_every,
+                                tick_at_rest);
+}
+
 void Server::Impl::tick() {
+    const Instant begun = base::boot_now();
     notice_gap();
     for (const auto& [name, pair] : pairs_) pair->tick();
     if (shared_) shared_->tick();
-    ticker_.expires_after(tick_every);
+    const Duration wait = tick_after();
+    next_turn_ = begun + wait;  // What the tick itself takes counts as standing still.
+    ticker_.expires_after(wait);
     ticker_.async_wait([this](boost::system::error_code error) {
         if (!error) tick();
     });

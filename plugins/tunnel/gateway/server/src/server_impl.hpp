@@ -50,6 +50,7 @@ private:
     void change(Edit edit, Edited done);
     void change_next();
     void tick();
+    [[nodiscard]] Duration tick_after() const;
     void notice_gap();
     void stop();
 
@@ -76,7 +77,7 @@ private:
     boost::asio::signal_set signals_;
     boost::asio::steady_timer ticker_;
     Instant started_;
-    Instant last_turn_;
+    Instant next_turn_;  ///< For which `ticker_` is armed.
     int lock_ = -1;
     std::optional<Error> failure_;
 };
