@@ -13,6 +13,8 @@ namespace {
 
 /// So that a snapshot takes several messages.
 constexpr std::size_t snapshot_chunk = 700;
+/// As in the production shell: a tick that is less late than this is not told.
+constexpr Duration late_loop = 200ms;
 
 core::Settings settings_of(const std::string& node, const std::string& incarnation) {
     core::Settings settings;
@@ -114,8 +116,10 @@ void Instance::crash(bool host_down) {
 void Instance::pause(Duration gap) {
     world_.trace(name_, "is frozen");
     paused_until_ = world_.now() + gap;
-    world_.after(gap, [this, gap, life = life_, until = paused_until_] {
-        if (life == life_ && until == paused_until_) wake(gap);
+    // The shell sees how late its next tick is, not how long it was frozen.
+    const Duration late = paused_until_ - std::max(world_.now(), next_tick_);
+    world_.after(gap, [this, late, life = life_, until = paused_until_] {
+        if (life == life_ && until == paused_until_) wake(late);
     });
 }
 
@@ -126,10 +130,10 @@ void Instance::go_on() {
     wake(1s);
 }
 
-void Instance::wake(Duration gap) {
+void Instance::wake(Duration late) {
     world_.trace(name_, "goes on");
     const auto life = life_;
-    tell(fact::LoopWasLate{gap});
+    if (late > late_loop) tell(fact::LoopWasLate{late});
     for (auto& action : std::exchange(inbox_, {})) {
         if (life == life_) action();
     }

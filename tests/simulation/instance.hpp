@@ -120,7 +120,7 @@ private:
     void when_running(std::uint64_t life, Action action);
     [[nodiscard]] Instant clock() const { return world_.clocks[place_].read(world_.now()); }
     [[nodiscard]] Duration real(Duration local) const { return world_.clocks[place_].real(local); }
-    void wake(Duration gap);
+    void wake(Duration late);
     void tick();
     void arm_tick();
     void take_facts();
