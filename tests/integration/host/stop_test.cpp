@@ -9,13 +9,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr const char* rude_file = "umbra-probe-rude.so";
+constexpr const char* rude = "umbra-probe-rude.so";
 
 class StopTest : public PluginTest {
 protected:
     std::unique_ptr<ProbeHandle> make(const std::string& mode) {
         values.emplace(mode);
-        auto made = ProbeHandle::make(load("good", rude_file), spec(*values), surroundings());
+        auto made = ProbeHandle::make(load("good", rude), spec(*values), surroundings());
         if (!made) {
             ADD_FAILURE() << made.error().message;
             std::abort();

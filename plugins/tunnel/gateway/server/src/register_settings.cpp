@@ -17,7 +17,7 @@ constexpr std::size_t prefix_max = 200;
 constexpr const char* key_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
 
-Table schema() {
+Table schema_of_register() {
     Table table;
     table.name = "register";
     table.help = "Where epochs are kept: on this machine, or in an etcd that gateways share.";
@@ -75,7 +75,7 @@ public:
     }
 
     void nothing_but_store() {
-        for (const auto& key : schema().keys)
+        for (const auto& key : schema_of_register().keys)
             if (const auto* value = table_.find(key.name);
                 value != nullptr && value->given && key.name != "store")
                 wrong(key.name.c_str(), "\"" + key.name + "\" is of no use with store = \"file\"",
@@ -147,7 +147,7 @@ private:
 }  // namespace
 
 const config::Table& register_schema() {
-    static const Table table = schema();
+    static const Table table = schema_of_register();
     return table;
 }
 
