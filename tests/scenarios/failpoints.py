@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import struct
 
+from edits import GRACE, PROVISIONAL, divergences
 from harness import NODES, Failure, Pair, expect, scenario, wait_for
 
 PAGE = 1024  # tests/integration/failpoint/page.hpp
@@ -28,9 +29,9 @@ class Failpoint:
         asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         self.environment = {"LD_PRELOAD": str(library), "UMBRA_FAILPOINT": str(page), "ASAN_OPTIONS": asan}
 
-    def start(self, at, how):
-        """Starts the process, which dies at that change."""
-        under = str(self.pair.path(self.name)).encode()
+    def start(self, at, how, below=""):
+        """Starts the process, which dies at that change of what is `below` in its directory."""
+        under = str(self.pair.path(self.name) / below).encode()
         self.page[:] = struct.pack("<QIIQQ480x512s", at, how, 0, 0, 0, under)
         process = self.pair[self.name]
         process.environment = self.environment
@@ -55,12 +56,14 @@ class Failpoint:
         return not self.dead()
 
 
-def lives(pair, name, live, check, how=TORN):
-    """Lets `name` live the life `live(point)` and die at its first change, its second, and so on,
-    until a life has fewer. After each death it is started again and `check`ed."""
+def lives(pair, name, live, check, how=TORN, below="", before=lambda: None):
+    """Lets `name` live the life `live(point)` and die at its first change of what is `below` in its
+    directory, its second, and so on, until a life has fewer. Each life is prepared by `before`; after
+    each death the process is started again and `check`ed."""
     point, places = Failpoint(pair, name), []
     for at in range(1, CHANGES_MAX):
-        point.start(at, how)
+        before()
+        point.start(at, how, below)
         try:
             live(point)
         except (OSError, Failure):
@@ -194,3 +197,103 @@ def gateway_killed_everywhere(options):
         places = lives(pair, "gateway", live, check)
         for part in ("register", "enrolled.json"):
             expect(any(part in place for place in places), f"it was killed at the {part}: {places}")
+
+
+@scenario
+def joining_killed_everywhere(options):
+    """A fresh shadow that joins. What half of it is there afterwards, the same invitation or a new one
+    after a reset completes it."""
+    with Pair(options) as pair:
+        pair.start("gateway", "alpha")
+        pair.enrol("alpha")
+        wait_for(lambda: pair.active() == "alpha", 15, "alpha serves")
+        invitation = ""
+
+        def before():
+            nonlocal invitation
+            shutil.rmtree(pair.path("beta"), ignore_errors=True)
+            wait_for(
+                lambda: pair.status("alpha")["peer"]["state"] == "initial"
+                or pair.tool("umbra", "peer", "reset", at="alpha").returncode == 0,
+                15,
+                "alpha has no peer",
+            )
+            invitation = pair.run("umbra", "peer", "invite", at="alpha").stdout.strip()
+
+        def follows():
+            return pair.status("beta")["revision"] == pair.status("alpha")["revision"]
+
+        def live(point):
+            if point.until(lambda: pair.status("beta")["state"], 15, "beta answers"):
+                pair.run("umbra", "peer", "join", invitation, at="beta")
+                if point.until(follows, 15, "beta follows"):
+                    pair["beta"].terminate()
+
+        def check():
+            if pair.status("beta")["state"] == "initial":
+                joined = pair.tool("umbra", "peer", "join", invitation, at="beta")
+                if joined.returncode != 0:
+                    expect("reset" in joined.stderr or "invit" in joined.stderr, f"says what to do: {joined.stderr}")
+                    pair.tool("umbra", "peer", "reset", at="beta")
+                    pair.run("umbra", "peer", "reset", at="alpha")
+                    again = pair.run("umbra", "peer", "invite", at="alpha").stdout.strip()
+                    pair.run("umbra", "peer", "join", again, at="beta")
+            wait_for(follows, 20, "beta follows")
+
+        places = lives(pair, "beta", live, check, before=before)
+        for part in ("state.json", "curve.key", "config.log"):
+            expect(any(part in place for place in places), f"it was killed at {part}: {places}")
+
+
+@scenario
+def divergence_killed_everywhere(options):
+    """A former master with edits that nobody else has, killed at every change of what it saves of
+    them: they are merged or wait for a decision, and nothing is merged twice."""
+    with Pair(options, proxied=True).up() as pair:
+        number = 10
+
+        def before():
+            """Alpha has an edit of its own of each of two keys, and beta serves with another one."""
+            nonlocal number
+            number += 1
+            pair["alpha"].kill()
+            pair.start("alpha")
+            if pair.wait_settled(limit=30) == "beta":
+                pair.run("umbra", "switch", at="beta")
+                pair.wait_settled("alpha", 30)
+            pair.each_proxy("cut")
+            pair["gateway"].kill()
+            both = [f'{EVERY}="{number}s"', f'{GRACE}="{number}s"']
+            pair.set("alpha", *both, status=PROVISIONAL)
+            pair["alpha"].kill()
+            pair.each_proxy("heal")
+            pair.start("gateway")
+            wait_for(lambda: pair.active() == "beta", 20, "beta serves")
+            pair.set("beta", f'{EVERY}="{number + 100}s"')
+
+        def decided():
+            return pair.is_settled("beta") and any(
+                one["state"] == "conflicts" and one["conflicts"] == 1 for one in divergences(pair, "alpha")
+            )
+
+        def live(point):
+            if point.until(decided, 30, "alpha's edits are merged as far as they can be"):
+                pair.run("umbra", "config", "divergence", "merge", "--author", "ann", at="alpha")
+                pair["alpha"].terminate()
+
+        def check():
+            def resolved():
+                if not pair.is_settled("beta"):
+                    return False
+                left = [one for one in divergences(pair, "alpha") if one["state"] != "merged"]
+                if any(one["state"] == "conflicts" for one in left):
+                    pair.tool("umbra", "config", "divergence", "merge", at="alpha")
+                return not left
+
+            wait_for(resolved, 30, "every edit is merged, by itself or by hand")
+            for node in NODES:
+                for key in (EVERY, GRACE):
+                    expect(pair.value(node, key) == f"{number}s", f"{node} has {key} of alpha: {pair.value(node, key)}")
+
+        places = lives(pair, "alpha", live, check, below="divergence", before=before)
+        expect(len(places) >= 3, f"it was killed while it saved, merged and settled: {places}")
