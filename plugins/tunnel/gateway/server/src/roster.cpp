@@ -1,5 +1,6 @@
 #include "roster.hpp"
 
+#include "hex.hpp"
 #include <umbra/config/values.hpp>
 
 #include <boost/json.hpp>
@@ -14,30 +15,7 @@ namespace umbra::gateway {
 namespace json = boost::json;
 namespace {
 
-constexpr std::int64_t format = 1;
-constexpr std::string_view digits = "0123456789abcdef";
-
-template <class Array>
-std::string to_hex(const Array& bytes) {
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15u];
-    }
-    return text;
-}
-
-template <class Array>
-bool from_hex(std::string_view text, Array& bytes) {
-    if (text.size() != 2 * bytes.size()) return false;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const auto high = digits.find(text[2 * i]);
-        const auto low = digits.find(text[2 * i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return false;
-        bytes.at(i) = static_cast<std::uint8_t>(high << 4 | low);
-    }
-    return true;
-}
+constexpr std::int64_t roster_format = 1;
 
 std::string text_of(const json::value& value, const char* key) {
     return json::value_to<std::string>(value.as_object().at(key));
@@ -56,7 +34,7 @@ Result<Roster> Roster::parse(std::string_view text) {
     // Written by this program only, so whatever is missing or odd means damage, not a choice.
     try {
         const json::value root = json::parse(json::string_view(text.data(), text.size()));
-        if (root.at("format").as_int64() != format)
+        if (root.at("format").as_int64() != roster_format)
             return Error{Errc::data_loss, "it was written by another version"};
         Roster roster;
         for (const auto& one : root.at("nodes").as_array()) {
@@ -99,7 +77,7 @@ std::string Roster::to_json() const {
                                            {"wrong", one.wrong}});
     json::array pairs;
     for (const auto& one : pairs_) pairs.push_back(json::string(one));
-    return json::serialize(json::object{{"format", format},
+    return json::serialize(json::object{{"format", roster_format},
                                         {"nodes", std::move(nodes)},
                                         {"invitations", std::move(invitations)},
                                         {"pairs", std::move(pairs)}}) +

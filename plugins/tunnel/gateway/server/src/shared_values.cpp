@@ -1,5 +1,6 @@
 #include "shared_values.hpp"
 
+#include "hex.hpp"
 #include <umbra/config/values.hpp>
 
 #include <boost/json.hpp>
@@ -13,27 +14,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t format = 1;
-constexpr std::string_view digits = "0123456789abcdef";
-
-std::string hex(ByteView bytes) {
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
-}
-
-/// False when it is none.
-bool unhex(std::string_view text, Bytes& bytes) {
-    if (text.size() % 2 != 0) return false;
-    for (std::size_t i = 0; i < text.size(); i += 2) {
-        const auto high = digits.find(text[i]), low = digits.find(text[i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return false;
-        bytes.push_back(static_cast<std::uint8_t>(high * 16 + low));
-    }
-    return true;
-}
 
 Error damaged(const char* what) {
     return {Errc::data_loss, std::string(what) + " in etcd is damaged"};
@@ -112,15 +92,16 @@ std::string encode_shared(const SharedRecord& shared) {
                      {"write", shared.write},
                      {"store", shared.store},
                      {"drain", shared.drain},
-                     {"record", hex(encode(record))}});
+                     {"record", to_hex(encode(record))}});
 }
 
 Result<SharedRecord> decode_shared(std::string_view value) {
     constexpr const char* what = "the record of the register";
     auto object = open(value, what);
     if (!object) return object.error();
-    Bytes bytes;
-    if (!unhex(text_in(object.value(), "record"), bytes)) return damaged(what);
+    const auto text = text_in(object.value(), "record");
+    Bytes bytes(text.size() / 2);
+    if (!from_hex(text, bytes)) return damaged(what);
     auto record = decode_record(bytes);
     if (!record) return record.error();
     return SharedRecord{std::move(record).value(), flag_in(object.value(), "drain"),
