@@ -17,8 +17,8 @@ constexpr std::size_t edges_per_turn = 128;
 
 }  // namespace
 
-void StreamWatch::start(std::shared_ptr<void> keep, OnEdge on_edge) {
-    keep_ = std::move(keep);
+void StreamWatch::start(const std::shared_ptr<void>& keep, OnEdge on_edge) {
+    keep_ = keep;
     on_edge_ = std::move(on_edge);
 }
 
@@ -52,16 +52,16 @@ void StreamWatch::stop() {
 
 void StreamWatch::wait() {
     epoll_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [this, keep = keep_](boost::system::error_code error) {
-                          if (!error && keep_) turn();
+                      [this, keep = keep_.lock()](boost::system::error_code error) {
+                          if (!error && !keep_.expired()) turn();
                       });
 }
 
 void StreamWatch::turn() {
-    const auto keep = keep_;
+    const auto keep = keep_.lock();
     std::array<epoll_event, edges_per_turn> events;
     const int count = ::epoll_wait(epoll_.native_handle(), events.data(), events.size(), 0);
-    for (int i = 0; i < count && keep_; ++i) {
+    for (int i = 0; i < count && !keep_.expired(); ++i) {
         const auto& [flags, data] = events[static_cast<std::size_t>(i)];
         on_edge_({.stream = data.u32,
                   .readable = (flags & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
@@ -69,10 +69,10 @@ void StreamWatch::turn() {
                   .ended = (flags & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
                   .broken = (flags & EPOLLERR) != 0});
     }
-    if (!keep_) return;
+    if (keep_.expired()) return;
     if (count < static_cast<int>(edges_per_turn)) return wait();
     asio::post(epoll_.get_executor(), [this, keep] {
-        if (keep_) turn();
+        if (!keep_.expired()) turn();
     });
 }
 

@@ -28,8 +28,9 @@ public:
 
     explicit StreamWatch(const boost::asio::any_io_executor& executor) : epoll_(executor) {}
 
-    /// Tells of edges from now on; `keep` lives until `stop()`.
-    void start(std::shared_ptr<void> keep, OnEdge on_edge);
+    /// Tells of edges from now on until `stop()`. What waits for them keeps `keep`, whose part this
+    /// is; the watch itself does not, or it would never go.
+    void start(const std::shared_ptr<void>& keep, OnEdge on_edge);
     /// A socket leaves by being closed. The first one opens the epoll: a connection that never has
     /// a stream costs one descriptor. @return false with errno when the kernel can not watch it.
     [[nodiscard]] bool add(int socket, std::uint32_t stream);
@@ -41,7 +42,7 @@ private:
     void turn();
 
     boost::asio::posix::stream_descriptor epoll_;
-    std::shared_ptr<void> keep_;
+    std::weak_ptr<void> keep_;
     OnEdge on_edge_;
 };
 
