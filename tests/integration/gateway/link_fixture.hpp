@@ -200,9 +200,10 @@ protected:
         auto opened = gateway.link->open({.epoch = 1, .host = "crm.cloud", .port = 80});
         EXPECT_TRUE(opened.ok());
         p->opener = *opened;
-        p->opener->listen({.on_status = [p](const OpenStatus& s) { p->status = s; },
+        // Of `paths`: a stream that held its path, which holds the stream, would keep both.
+        p->opener->listen({.on_status = [p = p.get()](const OpenStatus& s) { p->status = s; },
                            .on_closed =
-                               [p](StreamEnd end, const std::string& why) {
+                               [p = p.get()](StreamEnd end, const std::string& why) {
                                    p->opener_end = end;
                                    p->opener_why = why;
                                }});
@@ -211,9 +212,10 @@ protected:
         p->user = std::make_unique<User>(std::move(user_outer));
         EXPECT_TRUE(until([&] { return agent.offered.size() > before; }));
         p->acceptor = agent.offered.back();
-        p->acceptor->listen({.on_status = {}, .on_closed = [p](StreamEnd end, const std::string&) {
-                                 p->acceptor_end = end;
-                             }});
+        p->acceptor->listen(
+            {.on_status = {}, .on_closed = [p = p.get()](StreamEnd end, const std::string&) {
+                 p->acceptor_end = end;
+             }});
         auto [backend_inner, backend_outer] = connected_pair(agent.io, agent.io);
         p->acceptor->attach(std::move(backend_inner));
         p->backend = std::make_unique<User>(std::move(backend_outer));
