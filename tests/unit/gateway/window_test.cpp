@@ -1,3 +1,4 @@
+#include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/window.hpp>
 
 #include <gtest/gtest.h>
@@ -9,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t quarter = window_bytes_initial / 4;
+constexpr std::uint32_t fifth = window_bytes_initial / 5;
 
 TEST(WindowTest, SenderIsGrantedUpToTheLargestWindowAndNotOneByteMore) {
     SendWindow window;
@@ -27,14 +28,21 @@ TEST(WindowTest, ReceiverTakesAWindowAndNotOneByteMore) {
     EXPECT_FALSE(window.received(1));
 }
 
-TEST(WindowTest, CreditComesBackForDeliveredBytesAQuarterOfTheWindowAtATime) {
+TEST(WindowTest, CreditComesBackForDeliveredBytesAFifthOfTheWindowAtATime) {
     ReceiveWindow window;
     ASSERT_TRUE(window.received(window_bytes_initial));
-    EXPECT_EQ(window.delivered(quarter - 1, {}), 0u);
+    EXPECT_EQ(window.delivered(fifth - 1, {}), 0u);
     EXPECT_FALSE(window.received(1)) << "what was not announced may not be used";
-    EXPECT_EQ(window.delivered(1, {}), quarter);
-    EXPECT_TRUE(window.received(quarter));
+    EXPECT_EQ(window.delivered(1, {}), fifth);
+    EXPECT_TRUE(window.received(fifth));
     EXPECT_FALSE(window.received(1));
+}
+
+TEST(WindowTest, AFullSlabIsWorthCreditThoughItCarriesAHeaderToo) {
+    constexpr std::uint32_t payload = (64u << 10) - frame_header_bytes;
+    ReceiveWindow window;
+    ASSERT_TRUE(window.received(payload));
+    EXPECT_EQ(window.delivered(payload, {}), payload);
 }
 
 /// A sender that uses all credit at once, over a path of `round_trip` that carries at most
