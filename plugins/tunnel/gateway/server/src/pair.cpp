@@ -390,7 +390,10 @@ std::size_t Pair::streams() const {
     return count;
 }
 
-json::object Pair::status(const Roster& roster) const {
+json::object Pair::status(const Roster& roster) {
+    // Else a holder that is there looks lost for a moment whenever what the register knows of it is
+    // as old as the lease.
+    refresh_heard();
     const auto now = boot_now();
     const auto view = register_.view(now);
     json::array in_sync;

@@ -71,7 +71,7 @@ public:
     /// Whether streams may be routed at all: see `SharedRegister`.
     [[nodiscard]] bool may_route() const;
 
-    [[nodiscard]] boost::json::object status(const Roster& roster) const;
+    [[nodiscard]] boost::json::object status(const Roster& roster);
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
 private:
