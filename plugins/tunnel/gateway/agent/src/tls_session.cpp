@@ -1,5 +1,7 @@
 #include "tls_session.hpp"
 
+#include <umbra/gateway/invitation.hpp>
+
 #include <boost/asio/ip/address.hpp>
 #include <climits>
 #include <openssl/err.h>
@@ -30,19 +32,13 @@ std::string pin_of(X509* certificate) {
     unsigned char* der = nullptr;
     const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
     if (length <= 0) return {};
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    Digest digest{};
     unsigned int size = 0;
     const int made = EVP_Digest(der, static_cast<std::size_t>(length), digest.data(), &size,
                                 EVP_sha256(), nullptr);
     OPENSSL_free(der);
     if (made != 1) return {};
-    std::string text = "sha256:";
-    for (unsigned int i = 0; i < size; ++i) {
-        constexpr char digits[] = "0123456789abcdef";
-        text += digits[digest[i] >> 4];
-        text += digits[digest[i] & 15];
-    }
-    return text;
+    return pin_text(digest);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "identity.hpp"
 
 #include <umbra/gateway/identity.hpp>
+#include <umbra/gateway/invitation.hpp>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -159,19 +160,13 @@ std::string pin_of(X509* certificate) {
     unsigned char* der = nullptr;
     const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
     if (length <= 0) return {};
-    std::array<unsigned char, 32> digest{};
+    Digest digest{};
     unsigned int size = 0;
     const int ok = EVP_Digest(der, static_cast<std::size_t>(length), digest.data(), &size,
                               EVP_sha256(), nullptr);
     OPENSSL_free(der);
     if (ok != 1) return {};
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string pin = "sha256:";
-    for (const unsigned char byte : digest) {
-        pin += digits[byte >> 4];
-        pin += digits[byte & 15];
-    }
-    return pin;
+    return pin_text(digest);
 }
 
 bool speaks_our_protocol(SSL* ssl) {

@@ -1,3 +1,4 @@
+#include <umbra/gateway/hex.hpp>
 #include <umbra/gateway/invitation.hpp>
 
 #include <algorithm>
@@ -9,7 +10,6 @@ constexpr std::string_view prefix = "umbra-gw1.";
 constexpr std::string_view pin_prefix = "sha256:";
 constexpr std::string_view letters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::string_view hex = "0123456789abcdef";
 constexpr std::size_t raw_bytes = 16 + 32 + 32;
 constexpr std::size_t text_letters = (raw_bytes * 8 + 5) / 6;
 
@@ -77,27 +77,14 @@ Result<Invitation> parse_invitation(std::string_view text) {
     return invitation;
 }
 
-std::string pin_text(const Digest& pin) {
-    std::string text(pin_prefix);
-    for (const std::uint8_t byte : pin) {
-        text += hex[byte >> 4];
-        text += hex[byte & 15u];
-    }
-    return text;
-}
+std::string pin_text(const Digest& pin) { return std::string(pin_prefix) + to_hex(pin); }
 
 Result<Digest> parse_pin(std::string_view text) {
     Digest pin{};
     const Error error{Errc::invalid, "a pin is \"sha256:\" and 64 hexadecimal digits"};
     if (!text.starts_with(pin_prefix)) return error;
     text.remove_prefix(pin_prefix.size());
-    if (text.size() != 2 * pin.size()) return error;
-    for (std::size_t i = 0; i < pin.size(); ++i) {
-        const auto high = hex.find(text[2 * i]);
-        const auto low = hex.find(text[2 * i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return error;
-        pin.at(i) = static_cast<std::uint8_t>(high << 4 | low);
-    }
+    if (!from_hex(text, pin)) return error;
     return pin;
 }
 

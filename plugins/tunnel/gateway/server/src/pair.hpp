@@ -62,8 +62,8 @@ public:
     void admit(const std::string& node, AdmitAnswer answer);
     /// The loop stood still for `gap`.
     void stalled(Duration gap);
-    /// Time limits of parked clients, and a holder that is heard again: due each 50 ms while
-    /// someone is parked.
+    /// Time limits of parked clients, and a holder that is heard again. How often: see
+    /// `Server::Impl::tick_after`.
     void tick();
     [[nodiscard]] bool someone_is_parked() const { return !parked_.empty(); }
     void stop();

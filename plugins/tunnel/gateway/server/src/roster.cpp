@@ -1,7 +1,7 @@
 #include "roster.hpp"
 
-#include "hex.hpp"
 #include <umbra/config/values.hpp>
+#include <umbra/gateway/hex.hpp>
 
 #include <boost/json.hpp>
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 #include "shared_values.hpp"
 
-#include "hex.hpp"
 #include <umbra/config/values.hpp>
+#include <umbra/gateway/hex.hpp>
 
 #include <boost/json.hpp>
 
