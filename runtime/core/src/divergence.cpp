@@ -271,7 +271,7 @@ Node::Merged Node::merge_saved(const SavedEdits& edits, const std::string& node,
     if (by_hand) {
         for (const auto& op : asked.ops) entry.op_id += "\n" + op.op_id;
     } else {
-        for (const auto& op : ops_in_force(asked, lines)) entry.op_id += "\n" + op;
+        for (const auto& op : ids_in_merge(asked, lines)) entry.op_id += "\n" + op;
     }
     entry.author = by_hand ? author : "umbra";
     entry.message = "merge of divergence " + edits.id + " of " + node +

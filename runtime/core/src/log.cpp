@@ -1,4 +1,5 @@
 #include "document_bytes.hpp"
+#include "text.hpp"
 #include <umbra/core/log.hpp>
 
 #include <algorithm>
@@ -122,11 +123,7 @@ Hash Log::chain(const Hash& previous, const std::string& body) const {
 
 void Log::add(Position position, std::string body, const Entry& entry) {
     core::apply(document_, entry.changes);
-    for (std::size_t at = 0; at < entry.op_id.size();) {
-        const auto end = std::min(entry.op_id.find('\n', at), entry.op_id.size());
-        if (end != at) ops_.emplace(entry.op_id.substr(at, end - at), position.revision);
-        at = end + 1;
-    }
+    for (const auto id : lines_of(entry.op_id)) ops_.emplace(id, position.revision);
     entries_.push_back({position, std::move(body)});
 }
 

@@ -1,3 +1,4 @@
+#include "text.hpp"
 #include <umbra/core/merge.hpp>
 
 #include <algorithm>
@@ -15,17 +16,6 @@ constexpr std::size_t authors_bytes_max = 256;
 constexpr std::size_t trials_max = 16;
 
 constexpr std::string_view in_part_mark = "in part\t";
-
-/// Without empty ones.
-std::vector<std::string_view> lines_of(std::string_view text) {
-    std::vector<std::string_view> lines;
-    while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        if (!line.empty()) lines.push_back(line);
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-    }
-    return lines;
-}
 
 /// Where each part of a canonical key ends; dots inside quotes separate nothing.
 std::vector<std::size_t> part_ends(std::string_view key) {
@@ -261,7 +251,7 @@ std::string in_part(std::string_view op_id) {
     return std::string{in_part_mark} + std::string{op_id};
 }
 
-std::vector<std::string> ops_in_force(const SavedEdits& saved,
+std::vector<std::string> ids_in_merge(const SavedEdits& saved,
                                       const std::vector<MergeLine>& lines) {
     std::set<std::string_view> undecided;
     std::set<std::string_view> taken;

@@ -1,5 +1,6 @@
 // Replication as the master does it: edits, acknowledgements, the in-sync set.
 
+#include "text.hpp"
 #include <umbra/core/node.hpp>
 
 #include <algorithm>
@@ -18,16 +19,6 @@ constexpr Duration in_sync_retry{200ms};
 constexpr Duration lost_floor{1s};
 /// How long an edit may wait for the shadow before the push counts as failed.
 constexpr Duration push_patience{500ms};
-
-std::size_t longest_line(std::string_view text) {
-    std::size_t longest = 0;
-    for (std::size_t at = 0; at <= text.size();) {
-        const auto end = std::min(text.find('\n', at), text.size());
-        longest = std::max(longest, end - at);
-        at = end + 1;
-    }
-    return longest;
-}
 
 }  // namespace
 
@@ -109,7 +100,9 @@ std::optional<std::string> Node::size_obstacle(const Entry& edit) {
         return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
                std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
     }
-    if (longest_line(edit.op_id) > Snapshot::operation_bytes_max) {
+    const auto ids = lines_of(edit.op_id);
+    if (std::any_of(ids.begin(), ids.end(),
+                    [](const auto id) { return id.size() > Snapshot::operation_bytes_max; })) {
         return "an operation id may have at most " + std::to_string(Snapshot::operation_bytes_max) +
                " bytes";
     }

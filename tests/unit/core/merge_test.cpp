@@ -164,7 +164,7 @@ TEST(MergeTest, NamesWhatIsInItWhollyAndInPart) {
                  {"", {"k1"}},      {"merge\none\n" + in_part("two"), {"k1", "k2"}}};
     const std::vector<MergeLine> lines{{"k1", "1", "1", "2", Fate::merged},
                                        {"k2", "1", "3", "2", Fate::conflict}};
-    EXPECT_THAT(ops_in_force(saved, lines),
+    EXPECT_THAT(ids_in_merge(saved, lines),
                 ElementsAre("whole", in_part("part"), "nothing", in_part("merge"), in_part("one"),
                             in_part("two")));
     EXPECT_EQ(in_part(in_part("x")), in_part("x"));

@@ -112,7 +112,7 @@ using Judge = std::function<std::optional<std::string>(const Document&)>;
 /// which nothing is left to decide, and `in_part` of those of which something is taken and
 /// something is left. An edit of which nothing is taken is not named: whoever asks for it again
 /// gets it.
-[[nodiscard]] std::vector<std::string> ops_in_force(const SavedEdits& saved,
+[[nodiscard]] std::vector<std::string> ids_in_merge(const SavedEdits& saved,
                                                     const std::vector<MergeLine>& lines);
 
 /// How the log remembers that an edit was merged in part. A retry of it must neither be answered as
