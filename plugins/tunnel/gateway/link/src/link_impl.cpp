@@ -75,7 +75,7 @@ LinkImpl::LinkImpl(tcp::socket socket, TlsIdentity identity, LinkOptions options
 }
 
 void LinkImpl::start(LinkEvents events) {
-    events_ = std::move(events);
+    events_ = std::make_unique<LinkEvents>(std::move(events));
     boost::system::error_code ignored;
     socket_.native_non_blocking(true, ignored);
     socket_.set_option(tcp::no_delay(true), ignored);
@@ -194,7 +194,7 @@ void LinkImpl::shake_hands() {
     state_ = State::open;
     started_ = boot_now();
     heard();
-    if (events_.on_ready) events_.on_ready();
+    if (events_ && events_->on_ready) events_->on_ready();
     schedule_flush();
 }
 
@@ -281,7 +281,7 @@ void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
         auto message = control_reader_.next();
         if (!message) return violated(message.error().message);
         if (!message->has_value()) return;
-        if (events_.on_control) events_.on_control(std::move(**message));
+        if (events_ && events_->on_control) events_->on_control(std::move(**message));
     }
 }
 

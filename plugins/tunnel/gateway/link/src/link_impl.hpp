@@ -113,7 +113,8 @@ private:
     const TlsIdentity identity_;
     Tls tls_;
     LinkOptions options_;
-    LinkEvents events_;
+    /// Until it ends. What they hold may hold this link, so they go with the last of them.
+    std::unique_ptr<LinkEvents> events_;
     State state_ = State::idle;
     bool admitted_ = false;
     std::string peer_address_;

@@ -137,7 +137,7 @@ void LinkImpl::prove(Instant sent) {
 void LinkImpl::offer(std::shared_ptr<StreamImpl> stream) {
     if (!may_deliver()) return offers_.push_back(std::move(stream));
     if (state_ != State::open || stream->ended()) return;
-    if (events_.on_open) events_.on_open(std::move(stream));
+    if (events_ && events_->on_open) events_->on_open(std::move(stream));
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -169,10 +169,11 @@ void LinkImpl::end(LinkClosed::Why why, std::string text) {
         socket_.close(ignored);
     }
     if (!started) return;
-    asio::post(executor(), [me = self(), closed = LinkClosed{why, std::move(text), last_heard()}] {
-        auto on_closed = std::move(me->events_.on_closed);
-        me->events_ = {};
-        if (on_closed) on_closed(closed);
+    // One of them may be on the stack now, so they live until the next turn; they do not stay here,
+    // where a loop that stops before it would leave them for ever.
+    asio::post(executor(), [me = self(), events = std::move(events_),
+                            closed = LinkClosed{why, std::move(text), last_heard()}] {
+        if (events->on_closed) events->on_closed(closed);
     });
 }
 
