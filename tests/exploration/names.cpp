@@ -322,7 +322,18 @@ void Used::operator|=(const Used& other) {
     fixed = fixed || other.fixed;
 }
 
-std::string Renaming::bytes() const { return {reinterpret_cast<const char*>(this), sizeof *this}; }
+std::string Renaming::bytes() const {
+    std::string bytes;
+    const auto add = [&bytes](const auto& numbers) {
+        bytes.append(numbers.begin(), numbers.end());
+    };
+    add(epochs);
+    add(seqs);
+    for (const auto& numbers : lives) add(numbers);
+    add(lives_used);
+    bytes.push_back(static_cast<char>(record));
+    return bytes;
+}
 
 Used used_by(Party party, const Texts& texts) {
     Collector c(&texts);
