@@ -206,7 +206,7 @@ void LinkImpl::read_some() {
         if (count > 0) {
             heard();
             take(ByteView{incoming_}.first(count));
-            if (state_ != State::open) return;
+            if (state_ != State::open || unread_) return;
         }
         switch (step) {
             case Tls::Step::blocked:
@@ -229,7 +229,8 @@ void LinkImpl::read_some() {
 }
 
 void LinkImpl::take(ByteView bytes) {
-    while (state_ == State::open) {
+    // What is asked for by somebody who reads no answers is not answered any more.
+    while (state_ == State::open && !unread_) {
         auto piece = decoder_.next(bytes);
         if (!piece) return violated(piece.error().message);
         if (!piece->has_value()) return;
