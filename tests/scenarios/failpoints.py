@@ -181,8 +181,14 @@ def gateway_killed_everywhere(options):
         epochs = [pair.status(node)["epoch"] for node in NODES]
 
         def live(point):
-            if point.until(lambda: pair.is_settled(), 30, "the pair is settled"):
+            master = None
+
+            def settled():
+                nonlocal master
                 master = pair.is_settled()
+                return master
+
+            if point.until(settled, 30, "the pair is settled"):
                 pair.tool("umbra", "switch", at=master)
                 other = NODES[1 - NODES.index(master)]
                 if point.until(lambda: pair.is_settled(other), 30, "the roles are switched"):
