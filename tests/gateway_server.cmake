@@ -9,6 +9,7 @@ if(TARGET umbra_gateway_server)
     SOURCES unit/gateway/server_state_test.cpp unit/gateway/server_reload_test.cpp
             unit/gateway/networks_test.cpp unit/gateway/admission_test.cpp
             unit/gateway/preambles_test.cpp unit/gateway/server_settings_test.cpp
+            unit/gateway/tick_test.cpp
     LIBRARIES umbra_gateway_server)
   umbra_add_test(gateway_server_tests LABEL integration
     SOURCES integration/gateway/server_test.cpp integration/gateway/ways_in_test.cpp

@@ -1,8 +1,8 @@
 #include "backend_order.hpp"
 #include "backoff.hpp"
-#include "dial.hpp"
 #include "event_queue.hpp"
 #include "mapping_table.hpp"
+#include <umbra/gateway/dial.hpp>
 
 #include <gtest/gtest.h>
 

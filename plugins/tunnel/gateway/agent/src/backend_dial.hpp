@@ -2,9 +2,9 @@
 
 #include "address_rules.hpp"
 #include "backend_order.hpp"
-#include "dial.hpp"
 #include "duplex.hpp"
 #include "tls_session.hpp"
+#include <umbra/gateway/dial.hpp>
 
 #include <boost/asio/awaitable.hpp>
 

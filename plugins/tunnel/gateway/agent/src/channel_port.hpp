@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backoff.hpp"
-#include "dial.hpp"
+#include <umbra/gateway/dial.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>

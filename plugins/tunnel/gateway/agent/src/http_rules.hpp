@@ -1,7 +1,7 @@
 #pragma once
 
-#include "dial.hpp"
 #include "http_head.hpp"
+#include <umbra/gateway/dial.hpp>
 #include <umbra/sdk/tunnel.hpp>
 
 #include <optional>

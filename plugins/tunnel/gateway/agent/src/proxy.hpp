@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dial.hpp"
+#include <umbra/gateway/dial.hpp>
 #include <umbra/sdk/result.hpp>
 
 #include <cstddef>

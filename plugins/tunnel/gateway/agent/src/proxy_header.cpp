@@ -1,6 +1,6 @@
 #include "proxy_header.hpp"
 
-#include "dial.hpp"
+#include <umbra/gateway/dial.hpp>
 
 #include <iterator>
 

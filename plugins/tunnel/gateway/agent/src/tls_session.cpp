@@ -1,14 +1,12 @@
 #include "tls_session.hpp"
 
-#include <umbra/gateway/invitation.hpp>
+#include <umbra/gateway/identity.hpp>
 
 #include <boost/asio/ip/address.hpp>
 #include <climits>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
-
-#include <array>
 
 namespace umbra::gateway {
 
@@ -25,20 +23,6 @@ bool is_address(const std::string& host) {
     boost::system::error_code error;
     (void)boost::asio::ip::make_address(host, error);
     return !error;
-}
-
-/// The pin of a certificate's key, in the form of the TOML key `tls_pin`.
-std::string pin_of(X509* certificate) {
-    unsigned char* der = nullptr;
-    const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-    if (length <= 0) return {};
-    Digest digest{};
-    unsigned int size = 0;
-    const int made = EVP_Digest(der, static_cast<std::size_t>(length), digest.data(), &size,
-                                EVP_sha256(), nullptr);
-    OPENSSL_free(der);
-    if (made != 1) return {};
-    return pin_text(digest);
 }
 
 }  // namespace
@@ -98,8 +82,7 @@ Result<std::unique_ptr<TlsSession>> TlsSession::make(SSL_CTX& context, const Bac
 TlsSession::~TlsSession() { SSL_free(ssl_); }
 
 bool TlsSession::key_is_pinned() {
-    X509* certificate = SSL_get0_peer_certificate(ssl_);
-    const std::string found = certificate == nullptr ? "" : pin_of(certificate);
+    const std::string found = pin_of(SSL_get0_peer_certificate(ssl_));
     if (!found.empty() && found == pin_) return true;
     fault_ = "its key is " + (found.empty() ? std::string("unknown") : found) +
              ", but tls_pin is " + pin_;

@@ -13,9 +13,6 @@ struct PinCheck {
     std::string found;
 };
 
-/// "sha256:..." of the public key; empty when there is none.
-[[nodiscard]] std::string pin_of(X509* certificate);
-
 /// The handshake agreed on our protocol name.
 [[nodiscard]] bool speaks_our_protocol(SSL* ssl);
 

@@ -73,10 +73,11 @@ void Channels::connect(const Pair& pair, const Session& session, const ChannelSe
     stream->listen({.on_status = {},
                     .on_closed = [this, key](StreamEnd, const std::string&) { forget(key); }});
     ++dials_;
-    call.dial = DialOut::start(context_.io, channel.address, channel_dial_limit,
-                               [this, key, who = std::move(who)](Result<tcp::socket> result) {
-                                   on_dialed(key, who, std::move(result));
-                               });
+    call.dial =
+        Dial::start(context_.io, {channel.address.host, channel.address.port}, channel_dial_limit,
+                    [this, key, who = std::move(who)](Result<tcp::socket> result) {
+                        on_dialed(key, who, std::move(result));
+                    });
     calls_.emplace(key, std::move(call));
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "context.hpp"
-#include "dial_out.hpp"
 #include "pair.hpp"
 #include <umbra/base/log.hpp>
+#include <umbra/gateway/dial.hpp>
 #include <umbra/gateway/link.hpp>
 
 #include <boost/json/array.hpp>
@@ -50,7 +50,7 @@ private:
     struct Call {
         std::string channel, pair;
         std::shared_ptr<Stream> stream;
-        std::shared_ptr<DialOut> dial;  ///< While the service has not answered.
+        std::shared_ptr<Dial> dial;  ///< While the service has not answered.
         Admission::Place place;
     };
 

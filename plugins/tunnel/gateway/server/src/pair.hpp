@@ -63,7 +63,7 @@ public:
     /// The loop stood still for `gap`.
     void stalled(Duration gap);
     /// Time limits of parked clients, and a holder that is heard again. How often: see
-    /// `Server::Impl::tick_after`.
+    /// `tick_after`.
     void tick();
     [[nodiscard]] bool someone_is_parked() const { return !parked_.empty(); }
     void stop();

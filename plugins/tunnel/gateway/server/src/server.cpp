@@ -2,6 +2,7 @@
 
 #include "log_room.hpp"
 #include "server_impl.hpp"
+#include "tick.hpp"
 #include <umbra/base/clock.hpp>
 #include <umbra/base/descriptors.hpp>
 #include <umbra/base/durable_file.hpp>
@@ -26,11 +27,6 @@ namespace {
 
 constexpr Duration start_length = std::chrono::seconds{3};
 constexpr std::size_t roster_bytes_max = 16 * 1024 * 1024;
-constexpr Duration tick_every = 50ms;
-/// While nobody is parked, so that an idle gateway sleeps. A stall of this and `late_after` goes
-/// unnoticed: with what passes between two pings it must stay well within the lease.
-constexpr Duration tick_at_rest = 100ms;
-constexpr int ticks_per_lease = 6;
 /// A turn that comes later than this after its time: what was not heard meanwhile proves nothing.
 constexpr Duration late_after = 50ms;
 
@@ -239,20 +235,14 @@ void Server::Impl::notice_gap() {
     for (const auto& [name, pair] : pairs_) pair->stalled(gap);
 }
 
-Duration Server::Impl::tick_after() const {
-    const bool waits = std::ranges::any_of(
-        pairs_, [](const auto& named) { return named.second->someone_is_parked(); });
-    if (shared_ || waits) return tick_every;
-    return std::clamp<Duration>(context_.settings.lease / ticks_per_lease, tick_every,
-                                tick_at_rest);
-}
-
 void Server::Impl::tick() {
     const Instant begun = base::boot_now();
     notice_gap();
     for (const auto& [name, pair] : pairs_) pair->tick();
     if (shared_) shared_->tick();
-    const Duration wait = tick_after();
+    const bool parked = std::ranges::any_of(
+        pairs_, [](const auto& named) { return named.second->someone_is_parked(); });
+    const Duration wait = tick_after(shared_ || parked, context_.settings.lease);
     next_turn_ = begun + wait;  // What the tick itself takes counts as standing still.
     ticker_.expires_after(wait);
     ticker_.async_wait([this](boost::system::error_code error) {

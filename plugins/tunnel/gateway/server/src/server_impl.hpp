@@ -50,7 +50,6 @@ private:
     void change(Edit edit, Edited done);
     void change_next();
     void tick();
-    [[nodiscard]] Duration tick_after() const;
     void notice_gap();
     void stop();
 

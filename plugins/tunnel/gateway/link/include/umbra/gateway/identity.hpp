@@ -8,6 +8,7 @@
 #include <string_view>
 
 typedef struct ssl_ctx_st SSL_CTX;
+typedef struct x509_st X509;
 
 namespace umbra::gateway {
 
@@ -40,6 +41,9 @@ private:
     std::string pin_;
     Side side_ = Side::agent;
 };
+
+/// "sha256:..." of the certificate's public key; empty when there is none.
+[[nodiscard]] std::string pin_of(X509* certificate);
 
 /// "sha256:" and 64 lower-case hexadecimal digits.
 [[nodiscard]] bool is_pin(std::string_view text) noexcept;

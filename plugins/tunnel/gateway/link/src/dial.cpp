@@ -1,4 +1,4 @@
-#include "dial.hpp"
+#include <umbra/gateway/dial.hpp>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
