@@ -17,3 +17,8 @@ umbra_add_test(probe_exec_integration_test LABEL integration
 add_dependencies(probe_exec_integration_test umbra-probe-exec)
 target_compile_definitions(probe_exec_integration_test PRIVATE
     UMBRA_TEST_PLUGIN="$<TARGET_FILE:umbra-probe-exec>")
+
+# What the probes `http` and `exec` share.
+umbra_add_test(probe_threaded_test LABEL unit
+    SOURCES unit/probe_threaded/checks_test.cpp
+    LIBRARIES umbra_threaded_probe umbra_plugin_driver)

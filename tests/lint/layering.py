@@ -51,11 +51,14 @@ TABLE = {
     "plugins/probe/tcp": (["sdk"], [C], False, "the public SDK is enough"),
     "plugins/process": (
         ["sdk"], [C, ASIO], False, "what the plugins that run programs share; no plugin"),
+    "plugins/probe/threaded": (
+        ["sdk", "plugins/process"], [C, ASIO], False, "what http and exec share; no plugin"),
     "plugins/probe/http": (
-        ["sdk", "plugins/process"], [C, ASIO, BEAST, SSL], False,
-        "the public SDK is enough; of process the thread"),
+        ["sdk", "plugins/process", "plugins/probe/threaded"], [C, ASIO, BEAST, SSL], False,
+        "the public SDK is enough; of process only words"),
     "plugins/probe/exec": (
-        ["sdk", "plugins/process"], [C, ASIO], False, "the public SDK is enough"),
+        ["sdk", "plugins/process", "plugins/probe/threaded"], [C, ASIO], False,
+        "the public SDK is enough"),
     "plugins/tunnel/supervised": (
         ["sdk", "plugins/process"], [ASIO], False, "what ssh and exec share; no plugin"),
     "plugins/tunnel/exec": (

@@ -29,9 +29,11 @@ TEST(ExecJudge, OnlyTheStatusThatIsNamedMeansDegraded) {
 }
 
 TEST(ExecJudge, TheDetailIsCutAtItsLimit) {
-    EXPECT_EQ(judge({}, std::string(detail_max, 'a'), std::nullopt, {}).detail.size(), detail_max);
-    const auto longer = judge({}, std::string(detail_max + 1, 'a'), std::nullopt, {}).detail;
-    EXPECT_EQ(longer.size(), detail_max);
+    EXPECT_EQ(judge({}, std::string(threaded::detail_max, 'a'), std::nullopt, {}).detail.size(),
+              threaded::detail_max);
+    const auto longer =
+        judge({}, std::string(threaded::detail_max + 1, 'a'), std::nullopt, {}).detail;
+    EXPECT_EQ(longer.size(), threaded::detail_max);
     EXPECT_TRUE(longer.ends_with("..."));
 }
 

@@ -1,4 +1,5 @@
 #include "attempt.hpp"
+#include <umbra/threaded/checks.hpp>
 
 #include <gtest/gtest.h>
 
@@ -54,7 +55,7 @@ TEST(HttpJudge, ASlowAnswerIsDegraded) {
 TEST(HttpJudge, TheDetailIsOneShortLine) {
     const auto detail =
         judge(question(), {200, std::string(1000, 'x') + "\n", "", false}, {}).detail;
-    EXPECT_EQ(detail.size(), detail_max);
+    EXPECT_EQ(detail.size(), threaded::detail_max);
 }
 
 }  // namespace

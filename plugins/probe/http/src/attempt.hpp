@@ -17,8 +17,6 @@ namespace umbra::http_probe {
 
 /// How much of an answer is looked at for `contains`; a longer one is `down`.
 inline constexpr std::size_t body_bytes_max = std::size_t{1} << 20;
-/// Longest detail line, by the SDK's contract.
-inline constexpr std::size_t detail_max = 256;
 
 /// What is asked, and what has to come back.
 struct Question {

@@ -1,13 +1,11 @@
 #pragma once
 
 #include "attempt.hpp"
-#include <umbra/process/loop_thread.hpp>
 #include <umbra/sdk/probe.hpp>
+#include <umbra/threaded/threaded_probe.hpp>
 
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,25 +13,38 @@
 
 namespace umbra::http_probe {
 
-/// Checks that may run at the same time; one more is `exhausted`.
-inline constexpr std::size_t checks_max = 64;
-
 inline constexpr const char* methods[] = {"GET", "HEAD", nullptr};
 
-/// The plugin: every check is a request on a connection of its own. All of it lives on one thread;
-/// stop() may have to wait for the resolver.
-class HttpProbe final : public HealthProbe {
+struct HttpOptions {
+    std::string url;
+    std::string method;
+    std::string expect;
+    std::optional<std::string> contains;
+    Duration timeout{};
+    std::optional<Duration> degraded_after;
+    std::vector<std::string> headers;
+    std::optional<std::string> ca_file;
+};
+
+/// Makes a request on a connection of its own for every check.
+class Requests {
 public:
-    struct Options {
-        std::string url;
-        std::string method;
-        std::string expect;
-        std::optional<std::string> contains;
-        Duration timeout{};
-        std::optional<Duration> degraded_after;
-        std::vector<std::string> headers;
-        std::optional<std::string> ca_file;
-    };
+    static constexpr std::size_t checks_max = 64;
+
+    Requests(boost::asio::io_context& io, const Context& context, const HttpOptions& options);
+    Result<std::unique_ptr<threaded::Work>> begin(const std::shared_ptr<threaded::Check>& check);
+
+private:
+    boost::asio::io_context& io_;
+    const Question question_;
+    boost::asio::ssl::context tls_;
+};
+
+/// The plugin. stop() may have to wait for the resolver.
+class HttpProbe final : public threaded::ThreadedProbe<Requests, HttpOptions> {
+public:
+    using ThreadedProbe::ThreadedProbe;
+
     static constexpr PluginInfo info{"http", "0.1.0",
                                      "Healthy while a URL answers with an expected status."};
     static constexpr auto schema = umbra::options<Options>(
@@ -61,35 +72,6 @@ public:
         umbra::opt<&Options::ca_file>("ca_file")
             .type(UMBRA_OPT_PATH)
             .help("PEM file of the authorities to believe, instead of the system's."));
-
-    HttpProbe(Context context, Options options);
-    ~HttpProbe() override;
-
-    void check(Reply<ProbeResult> reply) override;
-    /// The timeout: of the checks that begin from now on.
-    void change_options(const Options& options, Reply<Done> reply);
-    void stop(Reply<Done> reply) override;
-
-private:
-    struct Run {
-        Reply<ProbeResult> reply;
-        Instant began;
-        Duration patience;
-        boost::asio::steady_timer timer;
-        std::shared_ptr<Attempt> attempt;
-    };
-    /// Handlers hold it too: one that is under way may come after the check is over.
-    using RunPointer = std::shared_ptr<Run>;
-
-    void start(Reply<ProbeResult> reply);
-    void end(const RunPointer& run, const ProbeResult& result);
-
-    const Question question_;
-    boost::asio::ssl::context tls_;
-    Duration timeout_;  // the loop's from here on
-    std::list<RunPointer> runs_;
-    bool stop_asked_ = false;  // the host's
-    process::LoopThread loop_;
 };
 
 }  // namespace umbra::http_probe

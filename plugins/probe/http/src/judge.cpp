@@ -1,12 +1,13 @@
 #include "attempt.hpp"
 #include <umbra/process/backoff.hpp>
 #include <umbra/process/lines.hpp>
+#include <umbra/threaded/checks.hpp>
 
 namespace umbra::http_probe {
 
 ProbeResult judge(const Question& question, const Observed& observed, Duration latency) {
     const auto result = [&](Health health, const std::string& text) {
-        return ProbeResult{health, latency, process::one_line(text, detail_max)};
+        return ProbeResult{health, latency, process::one_line(text, threaded::detail_max)};
     };
     const auto status = "status " + std::to_string(observed.status) +
                         (observed.reason.empty() ? "" : " " + observed.reason);
