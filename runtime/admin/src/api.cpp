@@ -10,6 +10,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <limits>
 #include <pwd.h>
 
@@ -25,6 +26,7 @@ constexpr std::size_t history_default = 50;
 constexpr std::size_t explain_default = 20;
 constexpr std::size_t list_max = 10000;
 constexpr std::size_t changes_max = 10000;
+constexpr std::chrono::seconds user_name_kept_for{10};
 
 /// One request on its way to `Control`.
 struct Call {
@@ -333,15 +335,32 @@ bool has_word(std::string_view words, std::string_view word) {
     return false;
 }
 
-std::string user_name(std::optional<unsigned> uid) {
-    if (!uid) return {};
+std::string ask_user_name(unsigned uid) {
     std::array<char, 4096> buffer{};
     passwd entry{};
     passwd* found = nullptr;
-    if (::getpwuid_r(*uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
         return found->pw_name;
     }
-    return fmt::format("uid {}", *uid);
+    return fmt::format("uid {}", uid);
+}
+
+/// Asking the system opens and reads a file at least, and a program that administers asks request
+/// after request as the same user. Whoever is renamed is known by the new name after a while.
+std::string user_name(std::optional<unsigned> uid) {
+    using Clock = std::chrono::steady_clock;
+    struct Known {
+        std::optional<unsigned> uid;
+        std::string name;
+        Clock::time_point until;
+    };
+    thread_local Known known;
+    if (!uid) return {};
+    const auto now = Clock::now();
+    if (known.uid != uid || known.until < now) {
+        known = {uid, ask_user_name(*uid), now + user_name_kept_for};
+    }
+    return known.name;
 }
 
 HttpResponse no_route(const base::HttpRequest& request, const std::string& path) {

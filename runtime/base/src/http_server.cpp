@@ -6,7 +6,6 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json/serialize.hpp>
@@ -28,7 +27,11 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace json = boost::json;
 using Protocol = asio::local::stream_protocol;
-using Stream = beast::basic_stream<Protocol>;
+// One thread runs the context, and of one kind it is always: no executor behind a pointer.
+using Executor = asio::io_context::executor_type;
+using Socket = asio::basic_stream_socket<Protocol, Executor>;
+using Clock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 using boost::system::error_code;
 
 class Connection;
@@ -71,16 +74,19 @@ namespace {
 
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
-    Connection(Protocol::socket socket, std::shared_ptr<Shared> shared)
-        : stream_(std::move(socket)), answer_timer_(*shared->context), shared_(std::move(shared)) {}
+    Connection(Socket socket, std::shared_ptr<Shared> shared)
+        : socket_(std::move(socket)),
+          timer_(*shared->context),
+          shared_(std::move(shared)),
+          peer_uid_(peer_uid()) {}
 
     void read() {
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(shared_->settings.header_max));
         parser_->body_limit(shared_->settings.body_max);
-        stream_.expires_after(shared_->settings.idle_max);
+        end_in(shared_->settings.idle_max);
         http::async_read(
-            stream_, buffer_, *parser_,
+            socket_, buffer_, *parser_,
             [self = shared_from_this()](error_code code, std::size_t) { self->on_read(code); });
     }
 
@@ -94,15 +100,15 @@ public:
     void on_answer(std::uint64_t request, HttpResponse response) {
         if (request != request_ || !waiting_) return;
         waiting_ = false;
-        answer_timer_.cancel();
         write(std::move(response));
     }
 
     void close() {
         closed_ = true;
         waiting_ = false;
-        answer_timer_.cancel();
-        stream_.close();
+        timer_.cancel();
+        error_code ignored;
+        socket_.close(ignored);
         shared_->connections.erase(shared_from_this());
     }
 
@@ -127,15 +133,10 @@ private:
         auto& message = parser_->get();
         keep_alive_ = message.keep_alive();
         HttpRequest request{std::string{message.method_string()}, std::string{message.target()},
-                            std::move(message.body()), peer_uid()};
+                            std::move(message.body()), peer_uid_};
         ++request_;
         waiting_ = true;
-        stream_.expires_never();
-        answer_timer_.expires_after(shared_->settings.answer_max);
-        answer_timer_.async_wait([self = shared_from_this(), number = request_](error_code ended) {
-            if (ended) return;
-            self->on_answer(number, http_error(504, "the instance did not answer in time"));
-        });
+        end_in(shared_->settings.answer_max);
         const Responder responder{
             std::make_shared<Responder::State>(shared_->context, weak_from_this(), request_)};
         try {
@@ -149,7 +150,7 @@ private:
     std::optional<unsigned> peer_uid() {
         ucred peer{};
         socklen_t size = sizeof peer;
-        const int fd = stream_.socket().native_handle();
+        const int fd = socket_.native_handle();
         if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
         return peer.uid;
     }
@@ -164,9 +165,9 @@ private:
         response_.keep_alive(keep_alive_);
         response_.body() = std::move(response.body);
         response_.prepare_payload();
-        stream_.expires_after(shared_->settings.idle_max);
+        end_in(shared_->settings.idle_max);
         http::async_write(
-            stream_, response_,
+            socket_, response_,
             [self = shared_from_this()](error_code code, std::size_t) { self->on_written(code); });
     }
 
@@ -176,9 +177,35 @@ private:
         close();
     }
 
-    Stream stream_;
-    asio::steady_timer answer_timer_;
+    /// What goes on from now must be over by then. A timer that is set for earlier stays and looks
+    /// again: requests come and go without touching it.
+    void end_in(Duration limit) {
+        end_ = Clock::now() + limit;
+        if (end_ < looks_at_) look_at_the_end();
+    }
+
+    void look_at_the_end() {
+        looks_at_ = end_;
+        timer_.expires_at(end_);
+        timer_.async_wait([self = shared_from_this()](error_code code) {
+            if (code || self->closed_) return;
+            self->looks_at_ = Clock::time_point::max();
+            if (Clock::now() < self->end_) return self->look_at_the_end();
+            self->on_end();
+        });
+    }
+
+    void on_end() {
+        if (!waiting_) return close();
+        on_answer(request_, http_error(504, "the instance did not answer in time"));
+    }
+
+    Socket socket_;
+    Timer timer_;
+    Clock::time_point end_;
+    Clock::time_point looks_at_ = Clock::time_point::max();
     std::shared_ptr<Shared> shared_;
+    std::optional<unsigned> peer_uid_;
     beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> response_;
@@ -241,7 +268,7 @@ public:
 
 private:
     void accept() {
-        acceptor_.async_accept([this](error_code code, Protocol::socket socket) {
+        acceptor_.async_accept([this](error_code code, Socket socket) {
             if (!acceptor_.is_open()) return;
             if (code) return accept_later(code);
             on_accepted(std::move(socket));
@@ -249,7 +276,7 @@ private:
         });
     }
 
-    void on_accepted(Protocol::socket socket) {
+    void on_accepted(Socket socket) {
         auto connection = std::make_shared<Connection>(std::move(socket), shared_);
         const bool full = shared_->connections.size() >= shared_->settings.connections_max;
         shared_->connections.insert(connection);
@@ -274,8 +301,8 @@ private:
     std::string path_;
     ino_t inode_ = 0;
     std::shared_ptr<Shared> shared_;
-    Protocol::acceptor acceptor_;
-    asio::steady_timer retry_;
+    asio::basic_socket_acceptor<Protocol, Executor> acceptor_;
+    Timer retry_;
     std::thread thread_;
 };
 

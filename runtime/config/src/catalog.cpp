@@ -1,6 +1,10 @@
+#include "option_schema.hpp"
 #include <umbra/config/catalog.hpp>
 
 namespace umbra::config {
+
+PluginCatalog::PluginCatalog() : schemas_(std::make_unique<OptionSchemas>()) {}
+PluginCatalog::~PluginCatalog() = default;
 
 const char* kind_name(umbra_kind kind) {
     switch (kind) {

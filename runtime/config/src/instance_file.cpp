@@ -308,7 +308,7 @@ private:
             find_plugin(catalog_, UMBRA_KIND_STORAGE, section, origin_, problems_);
         if (section.has("plugin")) storage.plugin = section.text("plugin");
         if (plugin != nullptr) {
-            storage.options = section_options(*plugin, schemas_, section, origin_, problems_);
+            storage.options = section_options(catalog_, *plugin, section, origin_, problems_);
         }
     }
 
@@ -334,7 +334,6 @@ private:
     const PluginCatalog& catalog_;
     const Origin& origin_;
     Problems& problems_;
-    OptionSchemas schemas_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <umbra/config/schema.hpp>
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,15 @@ struct OptionSchema {
 
 [[nodiscard]] OptionSchema option_schema(const umbra_plugin& plugin);
 
-/// Schemas of one run: a thousand probes of one plugin need its table checked once.
+/// Schemas of the plugins of one catalogue. Threads: any.
 class OptionSchemas {
 public:
+    /// Valid as long as this object.
     [[nodiscard]] const OptionSchema& of(const umbra_plugin& plugin);
 
 private:
-    std::map<const umbra_plugin*, OptionSchema> known_;
+    std::mutex mutex_;
+    std::map<const umbra_plugin*, OptionSchema> known_;  ///< Protected by mutex_.
 };
 
 /// read_options() with a schema that is already there.

@@ -299,6 +299,7 @@ OptionSchema option_schema(const umbra_plugin& plugin) {
 }
 
 const OptionSchema& OptionSchemas::of(const umbra_plugin& plugin) {
+    const std::lock_guard lock(mutex_);
     const auto known = known_.find(&plugin);
     if (known != known_.end()) return known->second;
     return known_.emplace(&plugin, option_schema(plugin)).first->second;

@@ -23,7 +23,7 @@ const umbra_plugin* find_plugin(const PluginCatalog& catalog, umbra_kind kind,
     return nullptr;
 }
 
-OptionValues section_options(const umbra_plugin& plugin, OptionSchemas& schemas,
+OptionValues section_options(const PluginCatalog& catalog, const umbra_plugin& plugin,
                              const Section& section, const Origin& origin, Problems& problems) {
     OptionsPlace place;
     place.path = section.path() + ".options";
@@ -32,7 +32,7 @@ OptionValues section_options(const umbra_plugin& plugin, OptionSchemas& schemas,
         place.table = &options->node;
         place.at = options->given ? options->node.at : section.at();
     }
-    return read_options(plugin, schemas.of(plugin), place, origin, problems);
+    return read_options(plugin, catalog.schemas().of(plugin), place, origin, problems);
 }
 
 Key plugin_key(umbra_kind kind, std::string def) {

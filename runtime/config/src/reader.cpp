@@ -128,6 +128,14 @@ std::optional<Value> Reader::read(const Key& key, const Node& node) {
     return value;
 }
 
+std::optional<Value> Reader::read_default(const Key& key) {
+    const auto node = parse_literal(key.def);
+    Value value;
+    value.type = key.type;
+    if (!node || !read_into(key, *node, value)) return std::nullopt;
+    return value;
+}
+
 bool Reader::read_into(const Key& key, const Node& node, Value& value) {
     using Kind = Node::Kind;
     switch (key.type) {

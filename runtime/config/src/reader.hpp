@@ -29,6 +29,8 @@ public:
 
     /// @return nothing when `fault()` says why not
     [[nodiscard]] std::optional<Value> read(const Key& key, const Node& node);
+    /// Of a default. That it is in range is up to who declared it; option_keys() sees to it.
+    [[nodiscard]] std::optional<Value> read_default(const Key& key);
     [[nodiscard]] const Fault& fault() const noexcept { return fault_; }
 
 private:

@@ -32,6 +32,7 @@ public:
         section.path_ = path;
         section.given_ = node != nullptr;
         section.at_ = at;
+        section.values_.reserve(schema.keys.size());
         for (const Key& key : schema.keys) read_key(schema, key, node, section);
         for (const Table& inner : schema.tables) {
             const Entry* entry = node == nullptr ? nullptr : node->find(inner.name);
@@ -85,11 +86,7 @@ private:
 
     void use_default(const Table& schema, const Key& key, Section& section) {
         if (!key.def.empty()) {
-            const auto node = parse_literal(key.def);
-            Reader reader(origin_);
-            auto value = node ? reader.read(key, *node) : std::nullopt;
-            if (value) {
-                value->given = false;
+            if (auto value = Reader(origin_).read_default(key)) {
                 value->at = value->key_at = section.at_;
                 section.values_.push_back({key.name, std::move(*value)});
             }

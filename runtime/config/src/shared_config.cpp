@@ -118,7 +118,7 @@ private:
         if (const auto* plugin =
                 find_plugin(catalog_, UMBRA_KIND_TUNNEL, section, origin_, problems_)) {
             out.plugin = section.text("plugin");
-            out.options = section_options(*plugin, schemas_, section, origin_, problems_);
+            out.options = section_options(catalog_, *plugin, section, origin_, problems_);
             if (has_capability(*plugin, UMBRA_CAP_FENCES)) fencing_.push_back(out.name);
         } else {
             fencing_.push_back(out.name);  // Nobody knows; that there is no such plugin was said.
@@ -153,7 +153,7 @@ private:
         if (const auto* plugin =
                 find_plugin(catalog_, UMBRA_KIND_PROBE, section, origin_, problems_)) {
             out.plugin = section.text("plugin");
-            out.options = section_options(*plugin, schemas_, section, origin_, problems_);
+            out.options = section_options(catalog_, *plugin, section, origin_, problems_);
         }
         return out;
     }
@@ -245,7 +245,6 @@ private:
     const PluginCatalog& catalog_;
     const Origin& origin_;
     Problems& problems_;
-    OptionSchemas schemas_;
     std::set<std::string> probes_;           ///< Names; what mappings may refer to.
     std::vector<std::string> tunnel_names_;  ///< Of tunnels.
     std::vector<std::string> fencing_;       ///< Of those, whose provider fences.
@@ -276,9 +275,19 @@ SharedLoad read_shared(const core::Document& document, const PluginCatalog& cata
 std::vector<std::string> judged_with(std::string_view key, bool removed) {
     auto parts = split_key(key);
     if (parts.empty()) return {};
-    // Channels of all tunnels share the ports of one host, mappings refer to probes, and the
-    // register of record is one of the tunnels.
+    // A mapping refers to probes; of the other mappings it must not have a virtual endpoint, and
+    // more than that it has not to do with them.
+    if (parts.size() > 4 && parts[0] == "tunnel" && parts[2] == "mapping" &&
+        parts[4] != "virtual") {
+        const std::string tunnel = join_key({parts[0], parts[1]});
+        parts.resize(4);
+        return {join_key(parts), tunnel + ".plugin", tunnel + ".options", "probe"};
+    }
+    // Channels of all tunnels share the ports of one host, and the register of record is one of
+    // the tunnels.
     if (parts[0] == "tunnel") return {"tunnel", "probe", "takeover"};
+    if (parts[0] == "takeover" && parts.size() == 2 && parts[1] != "register")
+        return {std::string(key)};
     if (parts[0] == "takeover") return {"takeover", "tunnel", "probe"};
     if (parts[0] != "probe" || parts.size() < 2 || removed) return {};
     parts.resize(2);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <tuple>
 #include <utility>
 
 namespace umbra::core {
@@ -26,19 +27,31 @@ void add_mark(std::vector<Position>& marks, const Position& position) {
     marks.push_back(position);
 }
 
-/// @param operations  Oldest first.
-std::vector<Operation> until(std::vector<Operation> operations, std::uint64_t seq) {
-    std::erase_if(operations, [&](const Operation& one) { return one.revision.seq > seq; });
-    return operations;
+using Operations = std::unordered_map<std::string, Revision>;
+
+/// Those up to `seq`, oldest first. They stay where they are: there may be many.
+std::vector<const Operations::value_type*> until(const Operations& operations, std::uint64_t seq) {
+    std::vector<const Operations::value_type*> list;
+    list.reserve(operations.size());
+    for (const auto& operation : operations) {
+        if (operation.second.seq <= seq) list.push_back(&operation);
+    }
+    std::sort(list.begin(), list.end(), [](const auto* a, const auto* b) {
+        return std::tie(a->second.seq, a->first) < std::tie(b->second.seq, b->first);
+    });
+    return list;
 }
 
 /// What a snapshot has room for.
-std::vector<Operation> newest(std::vector<Operation> operations) {
-    std::erase_if(operations, [](const Operation& operation) {
-        return operation.id.size() > Snapshot::operation_bytes_max;
+std::vector<Operation> newest(std::vector<const Operations::value_type*> list) {
+    std::erase_if(list, [](const auto* operation) {
+        return operation->first.size() > Snapshot::operation_bytes_max;
     });
-    const auto spare = operations.size() - std::min(operations.size(), Snapshot::operations_max);
-    operations.erase(operations.begin(), operations.begin() + static_cast<std::ptrdiff_t>(spare));
+    const auto spare = list.size() - std::min(list.size(), Snapshot::operations_max);
+    std::vector<Operation> operations;
+    operations.reserve(list.size() - spare);
+    for (std::size_t i = spare; i < list.size(); ++i)
+        operations.push_back({list[i]->first, list[i]->second});
     return operations;
 }
 
@@ -182,17 +195,21 @@ void Log::compact(std::uint64_t seq, const Position& mark) {
         base_ = position;
     }
     entries_.erase(entries_.begin(), entries_.begin() + count);
-    // Of the edits before the base only the newest are remembered.
-    const auto known = until(operations(), base_.revision.seq);
+    forget_operations();
+}
+
+/// Of the edits before the base only the newest are remembered.
+void Log::forget_operations() {
+    const auto known = until(ops_, base_.revision.seq);
     const auto spare = known.size() - std::min(known.size(), Snapshot::operations_max);
-    for (std::size_t i = 0; i < spare; ++i) ops_.erase(known[i].id);
+    for (std::size_t i = 0; i < spare; ++i) ops_.erase(ops_.find(known[i]->first));
 }
 
 std::vector<Operation> Log::operations() const {
     std::vector<Operation> list;
     list.reserve(ops_.size());
-    for (const auto& [id, revision] : ops_) list.push_back({id, revision});
-    std::sort(list.begin(), list.end(), is_older);
+    for (const auto* operation : until(ops_, last().revision.seq))
+        list.push_back({operation->first, operation->second});
     return list;
 }
 
@@ -205,7 +222,7 @@ std::string Log::snapshot_at(std::uint64_t seq) const {
         if (ends_epoch(before, position)) add_mark(marks, before);
         before = position;
     }
-    const auto operations_until = newest(until(operations(), seq));
+    const auto operations_until = newest(until(ops_, seq));
     if (seq == base_.revision.seq) return encode_snapshot(base_document_, operations_until, marks);
     if (seq == last().revision.seq) return encode_snapshot(document_, operations_until, marks);
     return encode_snapshot(*document_at(seq), operations_until, marks);

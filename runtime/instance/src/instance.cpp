@@ -51,7 +51,8 @@ Instance::Instance(config::InstanceConfig config, Loop& loop, const host::Regist
       applying_(loop,
                 [this] {
                     apply_document();
-                    for (const auto& reply : std::exchange(held_, {})) answer(reply);
+                    for (auto& reply : std::exchange(held_, {})) answer(std::move(reply));
+                    if (!stepping_) send_answers();
                 }),
       publishing_(loop, [this] { publish_status(); }) {}
 
@@ -75,7 +76,11 @@ void Instance::feed(core::Fact fact) {
     }
     stepping_ = false;
     if (tick_) arm_tick();
-    if (changed) publishing_.ask();
+    if (!answers_.empty()) {
+        send_answers();
+    } else if (changed) {
+        publishing_.ask();
+    }
 }
 
 /// An earlier time that is set stays: what was due then may still be.
@@ -192,21 +197,25 @@ void Instance::disk_is_full(std::string& place, const std::string& why) {
 }
 
 /// What is acknowledged is in force here.
-void Instance::answer(const core::effect::Reply& effect) {
-    if (applying_.due()) {
-        held_.push_back(effect);
-        return;
+void Instance::answer(core::effect::Reply effect) {
+    (applying_.due() ? held_ : answers_).push_back(std::move(effect));
+}
+
+/// Who reads the status after an answer sees what it is about; once for all of them.
+void Instance::send_answers() {
+    if (answers_.empty()) return;
+    publishing_.now();
+    for (auto& effect : std::exchange(answers_, {})) {
+        const auto found = requests_.find(effect.request);
+        if (found == requests_.end()) continue;
+        const Done done = std::move(found->second);
+        requests_.erase(found);
+        Reply reply;
+        reply.outcome = outcome_of(effect.verdict);
+        reply.message = std::move(effect.text);
+        if (effect.revision.seq != 0) reply.revision = core::to_string(effect.revision);
+        done(std::move(reply));
     }
-    const auto found = requests_.find(effect.request);
-    if (found == requests_.end()) return;
-    const Done done = std::move(found->second);
-    requests_.erase(found);
-    Reply reply;
-    reply.outcome = outcome_of(effect.verdict);
-    reply.message = effect.text;
-    if (effect.revision.seq != 0) reply.revision = core::to_string(effect.revision);
-    publish_status();  // Who reads the status next sees what this answer is about.
-    done(std::move(reply));
 }
 
 /// Makes tunnels, probes and policy equal to the document.
@@ -244,6 +253,7 @@ void Instance::fail(const Error& error) {
 
 void Instance::end(std::optional<Error> failed) {
     if (std::exchange(ended_, true)) return;
+    send_answers();
     for (auto& [id, done] : std::exchange(requests_, {})) {
         done({Outcome::failed, "the instance is stopping", {}, {}, {}});
     }

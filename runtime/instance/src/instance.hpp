@@ -90,7 +90,8 @@ private:
     void perform(const E& effect);
     void save(std::function<void()> done);
     void disk_is_full(std::string& place, const std::string& why);
-    void answer(const core::effect::Reply& effect);
+    void answer(core::effect::Reply effect);
+    void send_answers();
     void apply_document();
     void fail(const Error& error);
     void end(std::optional<Error> failed);
@@ -143,7 +144,8 @@ private:
     core::Epoch applied_epoch_ = 0;
     core::RequestId last_request_ = 0;
     std::map<core::RequestId, Done> requests_;
-    std::vector<core::effect::Reply> held_;  ///< Until what they acknowledge is applied here.
+    std::vector<core::effect::Reply> answers_;  ///< For the end of the step.
+    std::vector<core::effect::Reply> held_;     ///< Until what they acknowledge is applied here.
     Paced applying_;
     Paced publishing_;
     std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.

@@ -195,8 +195,7 @@ void PeerLink::carry_out(const core::effect::Publish& effect) {
 
 void PeerLink::arm_outbox() {
     if (std::exchange(outbox_armed_, true)) return;
-    auto* timers = place_.surroundings.timers;
-    timers->schedule(timers->now(), [this] {
+    place_.surroundings.post([this] {
         outbox_armed_ = false;
         send_outbox();
     });

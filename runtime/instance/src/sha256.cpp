@@ -19,6 +19,7 @@ std::string random_hex(std::size_t bytes) {
     std::vector<unsigned char> raw(bytes);
     if (RAND_bytes(raw.data(), static_cast<int>(raw.size())) != 1) std::abort();
     std::string text;
+    text.reserve(2 * bytes);
     for (const unsigned char byte : raw) {
         text += "0123456789abcdef"[byte >> 4];
         text += "0123456789abcdef"[byte & 15];

@@ -237,10 +237,16 @@ TEST_F(SharedConfigTest, APathThatNoRequestCanHaveIsReported) {
 
 TEST_F(SharedConfigTest, AnEditIsJudgedWithWhatItCanMakeInvalid) {
     EXPECT_THAT(judged_with("tunnel.t.mapping.m.probes", false),
+                ElementsAre("tunnel.t.mapping.m", "tunnel.t.plugin", "tunnel.t.options", "probe"));
+    EXPECT_THAT(judged_with("tunnel.t.mapping.m.virtual", false),
+                ElementsAre("tunnel", "probe", "takeover"))
+        << "another mapping may have the same";
+    EXPECT_THAT(judged_with("tunnel.t.mapping.m", true),
                 ElementsAre("tunnel", "probe", "takeover"));
     EXPECT_THAT(judged_with("probe.p.every", false), ElementsAre("probe.p"));
     EXPECT_THAT(judged_with("probe.p", true), IsEmpty()) << "a mapping may name it";
-    EXPECT_THAT(judged_with("takeover.grace_period", true),
+    EXPECT_THAT(judged_with("takeover.grace_period", true), ElementsAre("takeover.grace_period"));
+    EXPECT_THAT(judged_with("takeover.register", true),
                 ElementsAre("takeover", "tunnel", "probe"));
 }
 

@@ -4,16 +4,22 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace umbra::config {
 
+class OptionSchemas;
+
 /// The plugins that a configuration may name. runtime/host implements it.
 class PluginCatalog {
 public:
-    virtual ~PluginCatalog() = default;
+    PluginCatalog();
+    virtual ~PluginCatalog();
+    PluginCatalog(const PluginCatalog&) = delete;
+    PluginCatalog& operator=(const PluginCatalog&) = delete;
 
     /// Null when there is no such plugin. What is returned lives as long as the catalogue.
     [[nodiscard]] virtual const umbra_plugin* find(umbra_kind kind,
@@ -25,6 +31,12 @@ public:
         (void)kind, (void)name;
         return {};
     }
+
+    /// Of the plugins that find() gave. A table is checked once, not with every edit.
+    [[nodiscard]] OptionSchemas& schemas() const noexcept { return *schemas_; }
+
+private:
+    std::unique_ptr<OptionSchemas> schemas_;
 };
 
 /// Gives the catalogue of the directories that an instance file names. It must outlive the call it

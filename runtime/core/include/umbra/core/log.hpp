@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace umbra::core {
@@ -106,13 +106,14 @@ public:
 private:
     void add(Position position, std::string body, const Entry& entry);
     [[nodiscard]] Hash chain(const Hash& previous, const std::string& body) const;
+    void forget_operations();
 
     HashFunction hash_;
     Position base_;
     Document base_document_;
     std::deque<Logged> entries_;
     Document document_;
-    std::map<std::string, Revision> ops_;
+    std::unordered_map<std::string, Revision> ops_;
     std::vector<Position> marks_;
 };
 
