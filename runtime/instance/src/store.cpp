@@ -88,9 +88,15 @@ void Store::listen(Stored stored, Failed failed, Full full) {
     full_ = std::move(full);
 }
 
+/// Begun when this turn of the loop is over: what else it brings goes with it, and need not wait
+/// for the fsync of the first.
 void Store::add(Job job) {
     jobs_.push_back(std::move(job));
-    run();
+    if (under_way_ != 0 || std::exchange(run_armed_, true)) return;
+    loop_->post([this] {
+        run_armed_ = false;
+        run();
+    });
 }
 
 void Store::run() {

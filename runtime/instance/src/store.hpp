@@ -21,8 +21,8 @@ namespace umbra::instance {
 /// The replicated log on disk: loads it through the storage plugin and carries out what the core
 /// wants stored, in order.
 ///
-/// One operation is under way at a time; appends that wait for it go together, with one fsync for
-/// all of them.
+/// One operation is under way at a time; appends of one turn of the loop, and those that wait for
+/// another, go together, with one fsync for all of them.
 ///
 /// A full disk is waited out: what was asked for is tried again until there is space, and `full` is
 /// told when it begins and ends. Any other failure is final: after an fsync error nobody knows what
@@ -81,6 +81,7 @@ private:
     std::size_t under_way_ = 0;  ///< So many from the front.
     bool is_full_ = false;
     bool retry_armed_ = false;
+    bool run_armed_ = false;
 };
 
 }  // namespace umbra::instance
