@@ -3,8 +3,10 @@
 
 namespace umbra::config {
 
-PluginCatalog::PluginCatalog() : schemas_(std::make_unique<OptionSchemas>()) {}
-PluginCatalog::~PluginCatalog() = default;
+OptionSchemas& PluginCatalog::schemas() const {
+    std::call_once(made_, [this] { schemas_ = std::make_shared<OptionSchemas>(); });
+    return *schemas_;
+}
 
 const char* kind_name(umbra_kind kind) {
     switch (kind) {

@@ -80,8 +80,8 @@ void Engine::turn() {
         return;
     }
     const TimePoint now = Clock::now();
-    service_->step(now);
-    if (link_) link_->step(now);
+    service_->step(now, set);
+    if (link_) link_->step(now, set);
     introductions_.step(now);
     report(now);
     if (waiting_.canceled()) waiting_.fail(Errc::canceled, "the wait for an event was cancelled");

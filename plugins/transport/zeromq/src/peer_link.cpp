@@ -71,16 +71,18 @@ void PeerLink::prepare(PollSet& set) {
     set.until(requests_.next_deadline());
 }
 
-void PeerLink::step(TimePoint now) {
-    // Answers first: what arrived before the connection broke still counts.
-    receive_answers();
+void PeerLink::step(TimePoint now, const PollSet& set) {
     if (ask_) {
-        for (const auto& change : ask_->step(now)) on_change(change, now);
+        // Answers first: what arrived before the connection broke still counts.
+        const bool changed = set.has(ask_->monitor().fd());
+        if (changed || set.has(ask_->socket())) receive_answers();
+        for (const auto& change : ask_->step(now, changed)) on_change(change, now);
         if (up()) requests_.flush(ask_->socket());
     }
     if (follow_) {
-        static_cast<void>(follow_->step(now));
-        receive_updates();
+        const bool news = set.has(follow_->socket());
+        static_cast<void>(follow_->step(now, set.has(follow_->monitor().fd())));
+        if (news) receive_updates();
     }
     on_probe(probe_.step(now), now);
     requests_.expire(now, last_trouble_);
@@ -125,7 +127,6 @@ void PeerLink::on_probe(RefusalProbe::Outcome outcome, TimePoint now) {
 }
 
 void PeerLink::receive_answers() {
-    if (!ask_) return;
     Message message;
     for (int i = 0; i < batch_max && receive(ask_->socket(), message); ++i)
         requests_.on_answer(std::move(message));

@@ -37,7 +37,8 @@ public:
     void close(const Error& why);
 
     void prepare(PollSet& set);
-    void step(TimePoint now);
+    /// @param set  What was waited for.
+    void step(TimePoint now, const PollSet& set);
     [[nodiscard]] bool up() const { return ask_ && ask_->up(); }
 
 private:

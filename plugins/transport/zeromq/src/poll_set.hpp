@@ -9,7 +9,8 @@
 
 namespace umbra::zeromq {
 
-/// What the socket thread waits for. Only wakes it: afterwards everything is drained anyway.
+/// What the socket thread waits for, and what of it woke the thread: a socket that has nothing is
+/// not asked again, which costs system calls of libzmq each time.
 class PollSet {
 public:
     void add(zmq::socket_t& socket, short events = ZMQ_POLLIN) {
@@ -25,6 +26,18 @@ public:
                        std::max<long>(0, left.count())) < 0 &&
             ::zmq_errno() != EINTR)
             throw zmq::error_t{};
+    }
+
+    /// After wait(): whether there is something to read. False for what was not added.
+    [[nodiscard]] bool has(zmq::socket_t& socket) const {
+        return std::any_of(items_.begin(), items_.end(), [&](const zmq_pollitem_t& item) {
+            return item.socket == socket.handle() && (item.revents & ZMQ_POLLIN) != 0;
+        });
+    }
+    [[nodiscard]] bool has(int fd) const {
+        return std::any_of(items_.begin(), items_.end(), [&](const zmq_pollitem_t& item) {
+            return item.socket == nullptr && item.fd == fd && item.revents != 0;
+        });
     }
 
 private:

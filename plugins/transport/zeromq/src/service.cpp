@@ -96,7 +96,7 @@ void Service::prepare(PollSet& set) {
     set.until(reopen_at_);
 }
 
-void Service::step(TimePoint now) {
+void Service::step(TimePoint now, const PollSet& set) {
     if (now >= std::exchange(reopen_at_, now >= reopen_at_ ? TimePoint::max() : reopen_at_)) {
         for (auto* listener : {&publish_, &respond_})
             if (*listener && !(*listener)->is_open()) reopen(*listener);
@@ -106,14 +106,14 @@ void Service::step(TimePoint now) {
         questions_.clear();  // their connections go with the socket
         reopen(respond_);
     }
-    watch(publish_);
-    watch(respond_);
-    receive_subscriptions();
-    receive_questions();
+    watch(publish_, set);
+    watch(respond_, set);
+    if (publish_ && publish_->is_open() && set.has(publish_->socket())) receive_subscriptions();
+    if (respond_ && respond_->is_open() && set.has(respond_->socket())) receive_questions();
 }
 
-void Service::watch(std::optional<Listener>& listener) {
-    if (!listener || !listener->is_open()) return;
+void Service::watch(std::optional<Listener>& listener, const PollSet& set) {
+    if (!listener || !listener->is_open() || !set.has(listener->monitor().fd())) return;
     while (const auto event = listener->monitor().next()) {
         if (event->type == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
             permits_.count_stranger("a connection to " + listener->endpoint() +

@@ -42,7 +42,8 @@ public:
     void set_pong(Pong pong) { pong_ = std::move(pong); }
 
     void prepare(PollSet& set);
-    void step(TimePoint now);
+    /// @param set  What was waited for.
+    void step(TimePoint now, const PollSet& set);
 
     [[nodiscard]] std::string publish_endpoint() const;
     [[nodiscard]] std::string respond_endpoint() const;
@@ -55,7 +56,7 @@ private:
     void receive_subscriptions();
     void receive_questions();
     void on_question(Message message);
-    void watch(std::optional<Listener>& listener);
+    void watch(std::optional<Listener>& listener, const PollSet& set);
 
     zmq::context_t& context_;
     Permits& permits_;

@@ -76,6 +76,9 @@ Monitor::Monitor(zmq::context_t& context, zmq::socket_t& socket, int events) : s
     reader_.set(zmq::sockopt::linger, 0);
     if (::zmq_socket_monitor(socket.handle(), address.c_str(), events) != 0) throw zmq::error_t{};
     reader_.connect(address);
+    fd_ = reader_.get(zmq::sockopt::fd);
+    // There is nothing yet; but only who found nothing is woken by what comes.
+    static_cast<void>(next());
 }
 
 Monitor::~Monitor() { ::zmq_socket_monitor(socket_.handle(), nullptr, 0); }
@@ -160,9 +163,11 @@ void Dialer::dial() {
     redial_at_ = Clock::now() + redial_when_down;
 }
 
-std::vector<LinkChange> Dialer::step(TimePoint now) {
+std::vector<LinkChange> Dialer::step(TimePoint now, bool changed) {
     std::vector<LinkChange> changes;
-    while (const auto event = monitor_->next()) {
+    while (changed) {
+        const auto event = monitor_->next();
+        if (!event) break;
         if (auto change = on_event(*event, now)) changes.push_back(std::move(*change));
     }
     if (up_ || now < redial_at_) return changes;

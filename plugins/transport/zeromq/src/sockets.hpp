@@ -33,12 +33,13 @@ public:
     [[nodiscard]] std::optional<Event> next();
     /// What to poll for: a bare descriptor, as `zmq_poll` asks each socket twice a turn. It tells
     /// of news only to a reader that was drained: call `next()` until it has nothing, after each
-    /// wait.
-    [[nodiscard]] int fd() { return reader_.get(zmq::sockopt::fd); }
+    /// wait that it woke.
+    [[nodiscard]] int fd() const { return fd_; }
 
 private:
     zmq::socket_t& socket_;
     zmq::socket_t reader_;
+    int fd_ = -1;
 };
 
 /// A bound socket that asks the ZAP handler about every connection.
@@ -88,7 +89,8 @@ public:
            const Options& options, std::string endpoint);
 
     /// Reads what the monitor has. New sockets, if they are due, are made here too.
-    [[nodiscard]] std::vector<LinkChange> step(TimePoint now);
+    /// @param changed  The monitor's descriptor woke; else it has nothing.
+    [[nodiscard]] std::vector<LinkChange> step(TimePoint now, bool changed = true);
     [[nodiscard]] TimePoint next_step() const { return redial_at_; }
 
     [[nodiscard]] zmq::socket_t& socket() { return *socket_; }

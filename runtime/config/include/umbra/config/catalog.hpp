@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,8 @@ class OptionSchemas;
 /// The plugins that a configuration may name. runtime/host implements it.
 class PluginCatalog {
 public:
-    PluginCatalog();
-    virtual ~PluginCatalog();
+    PluginCatalog() = default;
+    virtual ~PluginCatalog() = default;
     PluginCatalog(const PluginCatalog&) = delete;
     PluginCatalog& operator=(const PluginCatalog&) = delete;
 
@@ -32,11 +33,12 @@ public:
         return {};
     }
 
-    /// Of the plugins that find() gave. A table is checked once, not with every edit.
-    [[nodiscard]] OptionSchemas& schemas() const noexcept { return *schemas_; }
+    /// Of the plugins that find() gave. A table is checked once, not with every edit. Threads: any.
+    [[nodiscard]] OptionSchemas& schemas() const;
 
 private:
-    std::unique_ptr<OptionSchemas> schemas_;
+    mutable std::once_flag made_;
+    mutable std::shared_ptr<OptionSchemas> schemas_;  ///< Made when it is first asked for.
 };
 
 /// Gives the catalogue of the directories that an instance file names. It must outlive the call it
