@@ -143,6 +143,20 @@ TEST_F(EditorOfManySectionsTest, AnEditIsJudgedAsTheWholeDocumentWouldBe) {
         {{"prob.a.every", "\"3s\""}},
         {{"tunnel.a.mapping.crm.virtual", "\"erp.cloud:80\""}},
         {{"tunnel.a.mapping.crm.virtual", "\"erp.cloud:81\""}},
+        {{"tunnel.a.mapping.crm.active", "false"}},
+        {{"tunnel.a.mapping.crm.active", "1"}},
+        {{"tunnel.a.mapping.crm.actve", "false"}},
+        {{"tunnel.a.mapping.crm.probes", "[\"a\"]"}},
+        {{"tunnel.a.mapping.crm.probes", "[\"c\"]"}},
+        {{"tunnel.a.mapping.crm.internal", std::nullopt}},
+        {{"tunnel.a.mapping.crm.protocol", "\"http\""}},
+        {{"tunnel.a.mapping.crm.resource.r.path", "\"/\""}},
+        {{"tunnel.a.mapping.crm.resource.r.path", "\"a\""}},
+        {{"tunnel.a.mapping.new.internal", "\"127.0.0.1:1\""}},
+        {{"tunnel.c.mapping.crm.active", "false"}},
+        {{"tunnel.a.mapping.crm.active", "false"}, {"tunnel.b.plugin", "\"gone\""}},
+        {{"tunnel.a.mapping.crm.active", "false"}, {"takeover.register", "\"c\""}},
+        {{"tunnel.a.mapping.erp.active", "false"}, {"takeover.register", "\"a\""}},
         {{"tunnel.a.channel.db.listen", "\"127.0.0.1:5433\""}},
         {{"tunnel.b.channel.db.listen", "\"127.0.0.1:5432\""}, {"tunnel.a", std::nullopt}},
         {{"tunnel.b.plugin", "\"gone\""}},
@@ -165,7 +179,7 @@ TEST_F(EditorOfManySectionsTest, AnEditIsJudgedAsTheWholeDocumentWouldBe) {
             EXPECT_THAT(expected, IsEmpty()) << changes.front().key;
         }
     }
-    EXPECT_EQ(accepted, 7u);
+    EXPECT_EQ(accepted, 10u);
 }
 
 TEST_F(EditorOfManySectionsTest, OneProbeTooManyIsSeenThoughOnlyItIsEdited) {
