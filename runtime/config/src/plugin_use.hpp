@@ -15,9 +15,9 @@ namespace umbra::config {
                                               Problems& problems);
 
 /// `options = {...}` of a section against the plugin that it names.
-[[nodiscard]] OptionValues section_options(const PluginCatalog& catalog,
-                                           const umbra_plugin& plugin, const Section& section,
-                                           const Origin& origin, Problems& problems);
+[[nodiscard]] OptionValues section_options(const PluginCatalog& catalog, const umbra_plugin& plugin,
+                                           const Section& section, const Origin& origin,
+                                           Problems& problems);
 
 /// The two keys of every section that uses a plugin.
 [[nodiscard]] Key plugin_key(umbra_kind kind, std::string def = {});

@@ -36,8 +36,8 @@ core::Hash sha256(std::string_view bytes) {
     core::Hash hash;
     if (EVP_DigestInit_ex2(context.get(), the_algorithm(), nullptr) != 1 ||
         EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
-        EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(hash.data()),
-                           nullptr) != 1)
+        EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(hash.data()), nullptr) !=
+            1)
         std::abort();
     return hash;
 }

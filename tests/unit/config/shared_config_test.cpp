@@ -246,8 +246,7 @@ TEST_F(SharedConfigTest, AnEditIsJudgedWithWhatItCanMakeInvalid) {
     EXPECT_THAT(judged_with("probe.p.every", false), ElementsAre("probe.p"));
     EXPECT_THAT(judged_with("probe.p", true), IsEmpty()) << "a mapping may name it";
     EXPECT_THAT(judged_with("takeover.grace_period", true), ElementsAre("takeover.grace_period"));
-    EXPECT_THAT(judged_with("takeover.register", true),
-                ElementsAre("takeover", "tunnel", "probe"));
+    EXPECT_THAT(judged_with("takeover.register", true), ElementsAre("takeover", "tunnel", "probe"));
 }
 
 TEST_F(SharedConfigTest, VirtualEndpointsOfATunnelMustNotOverlap) {
