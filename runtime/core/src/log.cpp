@@ -27,7 +27,7 @@ void add_mark(std::vector<Position>& marks, const Position& position) {
     marks.push_back(position);
 }
 
-using Operations = std::unordered_map<std::string, Revision>;
+using Operations = std::map<std::string, Revision>;
 
 /// Those up to `seq`, oldest first. They stay where they are: there may be many.
 std::vector<const Operations::value_type*> until(const Operations& operations, std::uint64_t seq) {

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace umbra::core {
@@ -113,7 +113,7 @@ private:
     Document base_document_;
     std::deque<Logged> entries_;
     Document document_;
-    std::unordered_map<std::string, Revision> ops_;
+    std::map<std::string, Revision> ops_;
     std::vector<Position> marks_;
 };
 
