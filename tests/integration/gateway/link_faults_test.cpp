@@ -135,6 +135,7 @@ protected:
             stream->listen(
                 {.on_status = {},
                  .on_closed = [this](StreamEnd end, const std::string&) { ends.push_back(end); }});
+            if (on_offer) on_offer(stream);
         };
         gateway.link->start(std::move(events));
     }
@@ -159,6 +160,7 @@ protected:
     std::size_t most_unsent = 0;
     std::size_t offered = 0;
     std::vector<StreamEnd> ends;
+    std::function<void(const std::shared_ptr<Stream>&)> on_offer;
     std::unique_ptr<Foe> foe;
 };
 
@@ -321,6 +323,44 @@ TEST_F(LinkFaultsTest, StreamsThatAreOpenedAndResetAtOnceLeaveNothingBehind) {
     EXPECT_EQ(gateway.link->streams(), 0u);
     EXPECT_EQ(budget->used(), 0u);
     expect_recovery();
+}
+
+TEST_F(LinkFaultsTest, ManySmallFramesOfTwoStreamsInOnePieceArriveEachInOrder) {
+    std::vector<std::unique_ptr<User>> backends;
+    on_offer = [&](const std::shared_ptr<Stream>& stream) {
+        auto [inner, outer] = connected_pair(gateway.io, gateway.io);
+        stream->attach(std::move(inner));
+        backends.push_back(std::make_unique<User>(std::move(outer)));
+        backends.back()->read_on();
+    };
+    std::string first, second;
+    meet([&](Foe& me) {
+        me.say(open_frame(3));
+        me.say(open_frame(5));
+        Bytes all;
+        const auto add = [&](std::uint32_t stream, std::uint16_t flags, std::string& sent, int i) {
+            const std::string text = std::to_string(i) + ",";
+            sent += text;
+            const Bytes frame =
+                wire({FrameType::data, flags, stream, 0}, Bytes(text.begin(), text.end()));
+            all.insert(all.end(), frame.begin(), frame.end());
+        };
+        for (int i = 0; i < 1000; ++i) {
+            add(3, 0, first, i);
+            if (i % 50 == 0) add(5, 0, second, i);
+        }
+        add(3, flag::fin, first, 1000);
+        add(5, 0, second, 1000);
+        me.say(all);
+        me.stay();
+    });
+    ASSERT_TRUE(foe_is_done());
+    ASSERT_TRUE(until([&] {
+        return backends.size() == 2 && backends[0]->eof && backends[1]->in.size() >= second.size();
+    }));
+    EXPECT_EQ(backends[0]->in, first);
+    EXPECT_EQ(backends[1]->in, second);
+    EXPECT_FALSE(backends[1]->eof);
 }
 
 TEST_F(LinkFaultsTest, AFloodOfWindowsMovesNothing) {

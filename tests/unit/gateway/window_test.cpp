@@ -94,6 +94,36 @@ TEST(WindowTest, AShortPathKeepsTheFirstWindow) {
     EXPECT_EQ(transfer.receiver.window(), window_bytes_initial);
 }
 
+TEST(WindowTest, AStreamThatIsAloneGetsMoreAtOnceAndLosesItAtOnce) {
+    ReceiveWindow window;
+    ASSERT_TRUE(window.received(fifth));
+    EXPECT_EQ(window.delivered(fifth, {.alone = true}),
+              window_bytes_alone - window_bytes_initial + fifth);
+    // Another one comes: what is out is used up first, then it is as before.
+    ASSERT_TRUE(window.received(window_bytes_alone - window_bytes_initial));
+    EXPECT_EQ(window.delivered(window_bytes_alone - window_bytes_initial, {}), 0u);
+    ASSERT_TRUE(window.received(fifth));
+    EXPECT_EQ(window.delivered(fifth, {}), fifth);
+}
+
+TEST(WindowTest, BeingAloneWidensNothingWhereMemoryIsShort) {
+    ReceiveWindow window;
+    ASSERT_TRUE(window.received(fifth));
+    EXPECT_EQ(window.delivered(fifth, {.may_widen = false, .alone = true}), fifth);
+}
+
+TEST(WindowTest, WhatItHasAsTheOnlyOneDoesNotStayWhenOthersCome) {
+    // At twice what the path holds, 512 KiB, which being alone covers.
+    ReceiveWindow window;
+    Instant now{};
+    for (int i = 0; i < 10; ++i) {
+        now += 1ms;
+        ASSERT_TRUE(window.received(window_bytes_initial));
+        (void)window.delivered(window_bytes_initial, {now, 1ms, true, true});
+    }
+    EXPECT_EQ(window.window(), window_bytes_initial);
+}
+
 TEST(WindowTest, WithoutMemoryOrAKnownRoundTripItStays) {
     Transfer scarce(50ms, window_bytes_max, false);
     scarce.run(20);

@@ -260,6 +260,7 @@ Result<Done> Agent::make_uplinks() {
         identity_ = std::move(*identity);
     }
     const auto budget = std::make_shared<MemoryBudget>();
+    const auto talkers = std::make_shared<Talkers>();
     for (std::int64_t i = 0; i < options_.links; ++i) {
         uplinks_.push_back(nullptr);
         auto& slot = uplinks_.back();
@@ -267,7 +268,7 @@ Result<Done> Agent::make_uplinks() {
         slot = std::make_unique<Uplink>(
             io_,
             Uplink::Settings{route_, options_.connect_timeout, options_.reconnect_max, budget,
-                             loops_.pick(index)},
+                             talkers, loops_.pick(index)},
             *identity_,
             Uplink::Events{
                 .on_welcome = [this,

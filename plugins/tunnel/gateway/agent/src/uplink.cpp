@@ -69,7 +69,10 @@ void Uplink::on_socket(asio::ip::tcp::socket socket) {
     said_.clear();
     turned_away_ = false;
     link_ = Link::make(std::move(socket), identity_,
-                       {.expected_pin = pin_, .budget = settings_.budget, .loop = settings_.loop});
+                       {.expected_pin = pin_,
+                        .budget = settings_.budget,
+                        .talkers = settings_.talkers,
+                        .loop = settings_.loop});
     link_->start({.on_ready = [this] { link_->send(hello_()); },
                   .on_control = [this](ControlMessage m) { on_control(std::move(m)); },
                   .on_open = [this](std::shared_ptr<Stream> s) { events_.on_stream(std::move(s)); },

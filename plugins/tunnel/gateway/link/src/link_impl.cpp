@@ -18,11 +18,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t slab_bytes = 64u << 10;  ///< Plaintext gathered before encryption.
+/// Of both directions alike: what a link gives back the next one takes without a gap.
+constexpr std::size_t buffer_bytes = 64u << 10;
+/// Plaintext gathered before encryption: with what four records add it fits in one of the kernel's
+/// segments (64 KiB with headers), where a few bytes more would be a segment of their own.
+constexpr std::size_t slab_bytes = buffer_bytes - 160;
 constexpr std::size_t chunk_bytes_min = 4u << 10;
 constexpr std::size_t shed_bytes_min = 64u << 10;
-constexpr std::size_t unsent_high = 128u << 10;  ///< Users are not read beyond it.
-constexpr std::size_t turn_bytes_max = 256u << 10;
+constexpr std::size_t unsent_high = slab_bytes;  ///< Users are not read beyond it.
+/// Read before what that gave to send goes out: the far end waits for its credit.
+constexpr std::size_t turn_bytes_max = buffer_bytes;
 constexpr std::size_t control_unsent_max = 1u << 20;
 constexpr std::uint32_t control_id = 1;
 constexpr std::uint32_t id_max = 0x7fffffff;
@@ -83,8 +88,8 @@ void LinkImpl::start(LinkEvents events) {
     ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     started_ = boot_now();
     heard();
-    plain_.resize(slab_bytes);
-    incoming_.resize(slab_bytes);
+    plain_.resize(buffer_bytes);
+    incoming_.resize(buffer_bytes);
     state_ = State::handshaking;
     watch_.start(self(), [this](const StreamWatch::Edge& edge) {
         const auto found = streams_.find(edge.stream);
@@ -232,13 +237,20 @@ void LinkImpl::take(ByteView bytes) {
     // What is asked for by somebody who reads no answers is not answered any more.
     while (state_ == State::open && !unread_) {
         auto piece = decoder_.next(bytes);
-        if (!piece) return violated(piece.error().message);
-        if (!piece->has_value()) return;
+        if (!piece) {
+            hand_over();
+            return violated(piece.error().message);
+        }
+        if (!piece->has_value()) break;
         on_piece(**piece);
     }
+    hand_over();
 }
 
 void LinkImpl::on_piece(const FrameDecoder::Piece& piece) {
+    if (piece.header.type != FrameType::data || piece.header.flags != 0 || !gathered_.stream ||
+        piece.header.stream != gathered_.stream->id())
+        hand_over();
     switch (piece.header.type) {
         case FrameType::ping:
             return on_ping(piece.header);
@@ -252,7 +264,6 @@ void LinkImpl::on_piece(const FrameDecoder::Piece& piece) {
     if (identity_.side() == Side::gateway && !control_open_)
         return violated("the first frame has to open the control stream");
     on_stream_piece(piece);
-    if (queued_ > link_queued_bytes_max || options_.budget->exceeded()) shed();
 }
 
 void LinkImpl::on_control_piece(const FrameDecoder::Piece& piece) {
@@ -321,6 +332,7 @@ void LinkImpl::on_stream_piece(const FrameDecoder::Piece& piece) {
                                 ", which was never opened");
             return;
         }
+        if (header.type == FrameType::data) options_.talkers->heard(current_.get(), last_heard());
         if (header.type == FrameType::data && !current_->announce(header.length))
             return violated("more bytes on stream " + std::to_string(header.stream) +
                             " than its window permits");
@@ -328,12 +340,28 @@ void LinkImpl::on_stream_piece(const FrameDecoder::Piece& piece) {
     }
     if (!current_ || current_->ended()) return;
     const std::shared_ptr<StreamImpl> stream = current_;
-    if (!piece.payload.empty()) stream->on_payload(piece.payload);
-    if (!piece.ends || state_ != State::open || stream->ended()) return;
+    if (!piece.payload.empty()) gather(stream, piece.payload);
+    if (!piece.ends || header.flags == 0) return;
+    hand_over();
+    if (state_ != State::open || stream->ended()) return;
     if (header.has(flag::rst))
         stream->on_rst();
     else if (header.has(flag::fin))
         stream->on_fin();
+}
+
+void LinkImpl::gather(const std::shared_ptr<StreamImpl>& stream, ByteView payload) {
+    if (gathered_.count == gathered_.pieces.size()) hand_over();
+    gathered_.stream = stream;
+    gathered_.pieces[gathered_.count++] = payload;
+}
+
+void LinkImpl::hand_over() {
+    if (gathered_.count == 0) return;
+    const std::shared_ptr<StreamImpl> stream = std::exchange(gathered_.stream, nullptr);
+    const std::size_t count = std::exchange(gathered_.count, 0);
+    if (state_ == State::open) stream->on_payload(std::span{gathered_.pieces}.first(count));
+    if (queued_ > link_queued_bytes_max || options_.budget->exceeded()) shed();
 }
 
 void LinkImpl::violated(std::string what) { end(LinkClosed::Why::protocol, std::move(what)); }
@@ -359,7 +387,8 @@ void LinkImpl::queued(std::ptrdiff_t bytes) {
 }
 
 ReceiveWindow::Path LinkImpl::path() const {
-    return {boot_now(), round_trip_min_, options_.budget->has_room()};
+    const Instant now = boot_now();
+    return {now, round_trip_min_, options_.budget->has_room(), options_.talkers->one(now)};
 }
 
 void LinkImpl::forget(std::uint32_t id) { streams_.erase(id); }
@@ -368,7 +397,7 @@ void LinkImpl::forget(std::uint32_t id) { streams_.erase(id); }
 
 void LinkImpl::put(const FrameHeader& header, ByteView payload) {
     if (state_ != State::open) return;
-    if (plain_used_ + frame_header_bytes + payload.size() > plain_.size()) encrypt();
+    if (plain_used_ + frame_header_bytes + payload.size() > slab_bytes) encrypt();
     const auto at = plain_.begin() + static_cast<std::ptrdiff_t>(plain_used_);
     encode(header, std::span<std::uint8_t, frame_header_bytes>(at, frame_header_bytes));
     std::copy(payload.begin(), payload.end(), at + frame_header_bytes);
@@ -387,13 +416,13 @@ void LinkImpl::ready(std::shared_ptr<StreamImpl> stream) {
 
 void LinkImpl::pump() {
     while (!ready_.empty() && state_ == State::open && unsent() < unsent_high) {
-        if (plain_.size() - plain_used_ < frame_header_bytes + chunk_bytes_min) encrypt();
+        if (slab_bytes - plain_used_ < frame_header_bytes + chunk_bytes_min) encrypt();
         const std::shared_ptr<StreamImpl> stream = ready_.pop();
         const std::size_t at = plain_used_ + frame_header_bytes;
-        const std::size_t turn = ready_.empty() ? slab_bytes : ReadyStreams::quantum_bytes;
+        const std::size_t turn = ready_.turn_bytes(*stream, slab_bytes);
         std::size_t count = 0;
         const auto found =
-            stream->fill(std::span{plain_}.subspan(at, std::min(plain_.size() - at, turn)), count);
+            stream->fill(std::span{plain_}.subspan(at, std::min(slab_bytes - at, turn)), count);
         if (count > 0) {
             encode(
                 {FrameType::data, 0, stream->id(), static_cast<std::uint32_t>(count)},

@@ -10,6 +10,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -92,6 +93,8 @@ private:
     void on_piece(const FrameDecoder::Piece& piece);
     void on_control_piece(const FrameDecoder::Piece& piece);
     void on_stream_piece(const FrameDecoder::Piece& piece);
+    void gather(const std::shared_ptr<StreamImpl>& stream, ByteView payload);
+    void hand_over();
     void on_syn(const FrameHeader& header);
     void on_ping(const FrameHeader& header);
     void pump();
@@ -140,6 +143,12 @@ private:
     ReadyStreams ready_;
     std::vector<std::shared_ptr<StreamImpl>> offers_;  ///< Wait for `may_deliver()`.
     std::shared_ptr<StreamImpl> current_;              ///< Whose payload the decoder is in.
+    /// Payload of one stream in `incoming_`, to be handed over with one system call.
+    struct {
+        std::shared_ptr<StreamImpl> stream;
+        std::array<ByteView, pieces_max> pieces;
+        std::size_t count = 0;
+    } gathered_;
 
     // Output.
     Bytes plain_;

@@ -31,6 +31,10 @@ public:
         next->set_queued(false);
         return next;
     }
+    /// What `stream`, just taken out, may send: `all` when nobody waits whom that would delay.
+    [[nodiscard]] std::size_t turn_bytes(const StreamImpl& stream, std::size_t all) const noexcept {
+        return sparse_.empty() && (stream.is_bulk() || bulk_.empty()) ? all : quantum_bytes;
+    }
     /// The stream had its turn and sent `bytes`.
     void served(StreamImpl& stream, std::size_t bytes) {
         if (!stream.is_bulk()) run_ += bytes;

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -78,24 +79,31 @@ void StreamImpl::send_reset() { link_->put({FrameType::window, flag::rst, id_, 0
 
 // --- from the link to the user -------------------------------------------------------------------
 
-void StreamImpl::on_payload(ByteView payload) {
+void StreamImpl::on_payload(std::span<const ByteView> pieces) {
     if (ended_) return;
     if (!preamble_done_) {
-        keep(payload);
+        for (const ByteView piece : pieces) keep(piece);
         take_preamble();
         return;
     }
-    counted(bytes_in_, payload.size());
+    std::size_t size = 0;
+    for (const ByteView piece : pieces) size += piece.size();
+    counted(bytes_in_, size);
+    std::size_t taken = 0;
     if (waiting() == 0 && socket_ && !fin_delivered_ && link_->may_deliver()) {
-        const ssize_t sent = socket_.send(payload);
+        const ssize_t sent = socket_.send(pieces);
         if (sent < 0 && !is_not_now(errno))
             return reset(std::string("cannot write to the connection: ") + std::strerror(errno));
-        const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+        taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
         credit(taken);
-        payload = payload.subspan(taken);
-        write_blocked_ = !payload.empty();
+        if (ended_) return;
+        write_blocked_ = taken < size;
     }
-    if (!payload.empty()) keep(payload);
+    for (const ByteView piece : pieces) {
+        const std::size_t skipped = std::min(taken, piece.size());
+        taken -= skipped;
+        if (skipped < piece.size()) keep(piece.subspan(skipped));
+    }
 }
 
 void StreamImpl::keep(ByteView bytes) {
@@ -151,7 +159,7 @@ void StreamImpl::drain() {
     if (!preamble_done_ || !socket_ || ended_) return;
     if (waiting() > 0 && !link_->may_deliver()) return;
     while (waiting() > 0) {
-        const ssize_t sent = socket_.send(received_.front());
+        const ssize_t sent = socket_.send(std::array{received_.front()});
         if (sent < 0) {
             write_blocked_ = is_not_now(errno);
             if (write_blocked_) return;

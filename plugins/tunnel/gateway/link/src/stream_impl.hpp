@@ -42,7 +42,8 @@ public:
     void begin(const OpenRequest& request);
     /// A DATA frame begins. @return false when it is more than the window permits.
     [[nodiscard]] bool announce(std::size_t bytes) { return receive_.received(bytes); }
-    void on_payload(ByteView payload);
+    /// Bytes that lie in several places, at most `pieces_max`.
+    void on_payload(std::span<const ByteView> pieces);
     void on_credit(std::uint32_t bytes);
     void on_fin();
     void on_rst();

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <utility>
 
 namespace umbra::gateway {
 namespace {
@@ -63,10 +64,13 @@ Tls::Tls(const TlsIdentity& identity, int fd, std::string expected_pin)
 
 int Tls::bio_read(char* data, std::size_t size, std::size_t* count) {
     *count = 0;
+    // Asking again would find nothing; who waits for the socket is told of what came since.
+    if (emptied_) return -1;
     for (;;) {
         const ssize_t got = ::recv(fd_, data, size, 0);
         if (got > 0) {
             *count = static_cast<std::size_t>(got);
+            emptied_ = *count < size;
             return 1;
         }
         if (got == 0) {
@@ -125,6 +129,7 @@ Tls::Step Tls::outcome(int result, const char* doing) {
 
 Tls::Step Tls::handshake() {
     ERR_clear_error();
+    emptied_ = false;
     const int result = SSL_do_handshake(ssl_.get());
     if (result != 1) return outcome(result, "TLS handshake failed");
     if (!speaks_our_protocol(ssl_.get())) {
@@ -136,6 +141,7 @@ Tls::Step Tls::handshake() {
 
 Tls::Step Tls::read(std::span<std::uint8_t> out, std::size_t& count) {
     count = 0;
+    emptied_ = false;
     while (count < out.size()) {
         ERR_clear_error();
         std::size_t got = 0;

@@ -67,6 +67,7 @@ private:
     PinCheck check_;
     int fd_;
     bool ended_ = false;
+    bool emptied_ = false;  ///< The socket gave less than this read asked for.
     int errno_ = 0;
     std::uint64_t records_ = 0;
     /// Ciphertext from `head_` to `used_`. Not a vector: that would clear what is written over.

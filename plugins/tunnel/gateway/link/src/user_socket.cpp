@@ -1,5 +1,6 @@
 #include "user_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -24,9 +25,15 @@ ssize_t UserSocket::receive(std::span<std::uint8_t> room) const noexcept {
     return got;
 }
 
-ssize_t UserSocket::send(ByteView bytes) const noexcept {
+ssize_t UserSocket::send(std::span<const ByteView> pieces) const noexcept {
+    std::array<iovec, pieces_max> parts;
+    msghdr message{};
+    message.msg_iov = parts.data();
+    for (const ByteView piece : pieces)
+        // The kernel's structure serves reading too, and so has no const.
+        parts[message.msg_iovlen++] = {const_cast<std::uint8_t*>(piece.data()), piece.size()};
     ssize_t sent = 0;
-    do sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    do sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     return sent;
 }

@@ -4,11 +4,14 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <cstddef>
 #include <span>
 #include <sys/types.h>
 #include <utility>
 
 namespace umbra::gateway {
+
+inline constexpr std::size_t pieces_max = 16;  ///< That one system call sends.
 
 /// The connection of a stream's user: a bare descriptor, non-blocking, closed with its owner.
 class UserSocket {
@@ -28,7 +31,8 @@ public:
 
     /// Like recv(2) and send(2): -1 with errno; never interrupted.
     ssize_t receive(std::span<std::uint8_t> room) const noexcept;
-    ssize_t send(ByteView bytes) const noexcept;
+    /// One after the other. @pre At most `pieces_max`.
+    ssize_t send(std::span<const ByteView> pieces) const noexcept;
     void finish_sending() const noexcept;
     void close() noexcept;
     /// With a reset: whoever waits for the rest must not take a broken stream for a finished one.

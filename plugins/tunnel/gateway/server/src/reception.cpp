@@ -29,8 +29,9 @@ void Reception::receive(tcp::socket socket) {
         oldest->link->close("too many connections that do not say who they are");
     }
     const auto guest = std::make_shared<Guest>();
-    guest->link = Link::make(std::move(socket), identity_,
-                             {.budget = context_.budget, .loop = context_.loops.pick()});
+    guest->link = Link::make(
+        std::move(socket), identity_,
+        {.budget = context_.budget, .talkers = context_.talkers, .loop = context_.loops.pick()});
     pending_.push_back(guest);
     LinkEvents events;
     events.on_ready = [] {};

@@ -11,6 +11,9 @@ namespace umbra::gateway {
 
 inline constexpr std::uint32_t window_bytes_initial = 256u << 10;  ///< Fixed by yamux.
 inline constexpr std::uint32_t window_bytes_max = 16u << 20;
+/// Of a stream that has the connection for itself. What it keeps under way delays nobody then, and
+/// less would let both ends wait for each other by turns.
+inline constexpr std::uint32_t window_bytes_alone = 2u << 20;
 
 /// Sender's end.
 class SendWindow {
@@ -38,7 +41,8 @@ private:
 /// The window follows the path: it becomes what is delivered in two of its round trips. A sender
 /// whom the window holds up so gets twice as much each round trip; one whom the path holds up stays
 /// at twice of what the path holds, and does not fill the queues in between. (The rule "a window
-/// was used up within some round trips" either stops early or goes on for ever.)
+/// was used up within some round trips" either stops early or goes on for ever.) A stream that is
+/// alone has `window_bytes_alone` at least; it loses that at once when another one comes.
 class ReceiveWindow {
 public:
     /// What is known about the path when bytes are delivered.
@@ -46,6 +50,7 @@ public:
         Instant now{};
         Duration round_trip{};  ///< Shortest that was seen; 0: unknown, the window stays.
         bool may_widen = true;  ///< There is memory for it.
+        bool alone = false;     ///< No other stream brings anything.
     };
 
     /// @return false when the sender had no credit for them: a protocol error.
@@ -59,18 +64,22 @@ public:
     /// @return Credit to send now; 0 = not yet worth a frame.
     [[nodiscard]] std::uint32_t delivered(std::size_t bytes, const Path& path) noexcept {
         held_ -= static_cast<std::uint32_t>(bytes);
-        follow(static_cast<std::uint32_t>(bytes), path);
+        const std::uint32_t least = path.alone && path.may_widen ? window_bytes_alone : 0;
+        follow(static_cast<std::uint32_t>(bytes), path, least);
+        const std::uint32_t window = std::max(window_, least);
         const std::uint32_t used = open_ + held_;
-        if (used > window_ - window_ / 5) return 0;
-        const std::uint32_t credit = window_ - used;
+        if (used > window - window / 5) return 0;
+        const std::uint32_t credit = window - used;
         open_ += credit;
         return credit;
     }
 
+    /// While others are there.
     [[nodiscard]] std::uint32_t window() const noexcept { return window_; }
 
 private:
-    void follow(std::uint32_t bytes, const Path& path) noexcept {
+    /// `least` holds as well, so that what it is enough for widens nothing.
+    void follow(std::uint32_t bytes, const Path& path, std::uint32_t least) noexcept {
         if (path.round_trip <= Duration::zero()) return;
         round_bytes_ += bytes;
         const Duration round = path.now - round_began_;
@@ -80,7 +89,7 @@ private:
             (static_cast<double>(path.round_trip.count()) / static_cast<double>(round.count()));
         round_bytes_ = 0;
         round_began_ = path.now;
-        if (wanted > window_) {
+        if (wanted > std::max(window_, least)) {
             if (path.may_widen)
                 window_ = static_cast<std::uint32_t>(std::min<double>(wanted, window_bytes_max));
         } else if (wanted < window_ / 4) {
