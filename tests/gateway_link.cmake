@@ -7,7 +7,8 @@ if(TARGET umbra_gateway_link)
   umbra_add_test(gateway_link_test LABEL integration
     SOURCES integration/gateway/link_test.cpp integration/gateway/link_abuse_test.cpp
             integration/gateway/link_faults_test.cpp
-            unit/gateway/byte_queue_test.cpp unit/gateway/talkers_test.cpp
+            unit/gateway/byte_queue_test.cpp unit/gateway/next_key_test.cpp
+            unit/gateway/talkers_test.cpp
     LIBRARIES umbra_gateway_link OpenSSL::SSL)
   target_include_directories(gateway_link_test PRIVATE
     ${PROJECT_SOURCE_DIR}/plugins/tunnel/gateway/link/src)
@@ -25,6 +26,7 @@ if(TARGET umbra_gateway_agent)
             integration/gateway/agent_links_test.cpp
             integration/gateway/agent_backends_test.cpp
             integration/gateway/agent_http_test.cpp
+            integration/gateway/agent_keys_test.cpp
             integration/gateway/agent_proxy_test.cpp
             integration/gateway/agent_serving_test.cpp
             integration/gateway/agent_tls_test.cpp

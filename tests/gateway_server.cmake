@@ -13,7 +13,7 @@ if(TARGET umbra_gateway_server)
     LIBRARIES umbra_gateway_server)
   umbra_add_test(gateway_server_tests LABEL integration
     SOURCES integration/gateway/server_test.cpp integration/gateway/ways_in_test.cpp
-            integration/gateway/channels_test.cpp
+            integration/gateway/channels_test.cpp integration/gateway/keys_test.cpp
             integration/gateway/parking_test.cpp
     LIBRARIES umbra_gateway_link umbra_base OpenSSL::Crypto)
   target_compile_definitions(gateway_server_tests PRIVATE

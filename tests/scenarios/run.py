@@ -14,6 +14,7 @@ import channels
 import edits
 import failpoints
 import gateways
+import keys
 import mappings
 import operation
 import reload

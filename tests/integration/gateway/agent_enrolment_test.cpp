@@ -38,7 +38,7 @@ TEST_F(AgentTest, AnInvitationEnrolsConnectsAndIsRemembered) {
         ASSERT_EQ(::stat((state_dir.path() / name).c_str(), &info), 0) << name;
         EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
     }
-    EXPECT_EQ(*load_pin(state_dir.path()), played.pin());
+    EXPECT_EQ(*load_pins(state_dir.path()), (KeyPins{played.pin(), ""}));
 }
 
 TEST_F(AgentTest, AWrongSecretIsDeniedAndNothingIsRemembered) {
@@ -52,7 +52,7 @@ TEST_F(AgentTest, AWrongSecretIsDeniedAndNothingIsRemembered) {
     ASSERT_TRUE(until([&] { return enrolled.done(); }));
     EXPECT_EQ(enrolled.code, UMBRA_DENIED);
     EXPECT_NE(enrolled.message.find("the proof does not fit"), std::string::npos);
-    EXPECT_EQ(*load_pin(state_dir.path()), "");
+    EXPECT_EQ(*load_pins(state_dir.path()), KeyPins{});
 }
 
 TEST_F(AgentTest, AGatewayWithAnotherKeyIsRefused) {

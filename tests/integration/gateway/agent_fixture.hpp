@@ -103,6 +103,9 @@ public:
 
     [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(at_.port()); }
     [[nodiscard]] const std::string& pin() const { return identity_.pin(); }
+    [[nodiscard]] const std::filesystem::path& dir() const { return dir_.path(); }
+    /// The key on the disk, from the next link on.
+    void read_key() { identity_ = identity_in(dir_.path(), Side::gateway); }
     [[nodiscard]] std::size_t up() const {
         std::size_t count = 0;
         for (const auto& peer : peers) count += peer->link->is_open() ? 1 : 0;

@@ -110,11 +110,12 @@ protected:
                                        hex(encode(ControlMessage{hello}))};
         if (!backlog.empty()) words.push_back(backlog);
         run(words);
-        gateway.link =
-            Link::make(acceptor.accept(), gateway_identity, {.expected_pin = agent_identity.pin()});
+        gateway.link = Link::make(acceptor.accept(), gateway_identity,
+                                  {.expected = {agent_identity.pin(), ""}});
         gateway.link->start(gateway.events());
         ASSERT_TRUE(until([&] { return !gateway.control.empty(); }));
         EXPECT_EQ(std::get<msg::Hello>(gateway.control.front()), hello);
+        EXPECT_EQ(gateway.link->minor(), 0) << "this Go program is an end from before umbra/1.1";
         gateway.link->admit(50ms, 10s, 5s);
         gateway.link->send(welcome);
         ASSERT_TRUE(says("welcomed"));
@@ -129,8 +130,8 @@ protected:
         tcp::socket socket(agent.io);
         socket.connect({asio::ip::address_v4::loopback(),
                         static_cast<std::uint16_t>(std::stoul(said("port ")))});
-        agent.link =
-            Link::make(std::move(socket), agent_identity, {.expected_pin = gateway_identity.pin()});
+        agent.link = Link::make(std::move(socket), agent_identity,
+                                {.expected = {gateway_identity.pin(), ""}});
         LinkEvents events = agent.events();
         // At once: the first streams come right behind the welcome.
         events.on_control = [this](ControlMessage message) {

@@ -1,5 +1,6 @@
 // What a peer that breaks the rules gets: its connection closed, the violation named, nothing else.
 
+#include "identity.hpp"
 #include "integration/gateway/link_fixture.hpp"
 #include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/window.hpp>
@@ -45,9 +46,7 @@ private:
         boost::system::error_code error;
         socket.connect(to, error);
         if (error) return;
-        struct {
-            std::string expected, found;
-        } pins;
+        PinCheck pins;
         std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(identity.context()), SSL_free);
         SSL_set_app_data(ssl.get(), &pins);
         SSL_set_fd(ssl.get(), socket.native_handle());

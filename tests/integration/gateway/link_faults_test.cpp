@@ -1,6 +1,7 @@
 // A link whose other end, or whose network, fails in the middle of things: bounded memory, the
 // right reason, and the next link works.
 
+#include "identity.hpp"
 #include "integration/gateway/link_fixture.hpp"
 #include <umbra/gateway/frame.hpp>
 #include <umbra/gateway/window.hpp>
@@ -94,9 +95,7 @@ private:
         tcp::socket socket(io);
         boost::system::error_code error;
         socket.connect(to, error);
-        struct {
-            std::string expected, found;
-        } pins;
+        PinCheck pins;
         std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(identity.context()), SSL_free);
         SSL_set_app_data(ssl.get(), &pins);
         SSL_set_fd(ssl.get(), socket.native_handle());

@@ -23,10 +23,13 @@ INSTANTIATE_TEST_SUITE_P(Threads, LinkTest, ::testing::Values(1, 2), [](const au
 using FrozenLinkTest = LinkFixture;
 
 TEST_P(LinkTest, BothEndsKnowEachOtherByTheirKeys) {
-    start({.expected_pin = gateway_identity.pin()});
+    start({.expected = {gateway_identity.pin(), ""}});
     ASSERT_TRUE(until([&] { return agent.ready && gateway.ready; }));
     EXPECT_EQ(agent.link->peer_pin(), gateway_identity.pin());
     EXPECT_EQ(gateway.link->peer_pin(), agent_identity.pin());
+    EXPECT_EQ(agent.link->own_pin(), agent_identity.pin());
+    EXPECT_EQ(agent.link->minor(), protocol_minor);
+    EXPECT_EQ(gateway.link->minor(), protocol_minor);
     EXPECT_TRUE(is_pin(agent.link->peer_pin()));
     auto here = agent.link->exporter(enrol_exporter_label, enrol_exporter_bytes);
     auto there = gateway.link->exporter(enrol_exporter_label, enrol_exporter_bytes);
@@ -35,10 +38,17 @@ TEST_P(LinkTest, BothEndsKnowEachOtherByTheirKeys) {
     EXPECT_EQ(here->size(), enrol_exporter_bytes);
 }
 
+TEST_P(LinkTest, TheNextKeyIsBelievedLikeThePresentOne) {
+    TempDir other;
+    start({.expected = {identity_in(other.path(), Side::gateway).pin(), gateway_identity.pin()}});
+    ASSERT_TRUE(until([&] { return agent.ready && gateway.ready; }));
+    EXPECT_EQ(agent.link->peer_pin(), gateway_identity.pin());
+}
+
 TEST_P(LinkTest, AWrongPinIsRefusedAndNamed) {
     TempDir other;
     const std::string expected = identity_in(other.path(), Side::gateway).pin();
-    start({.expected_pin = expected});
+    start({.expected = {expected, ""}});
     ASSERT_TRUE(until([&] { return agent.closed && gateway.closed; }));
     EXPECT_FALSE(agent.ready);
     EXPECT_FALSE(gateway.ready);

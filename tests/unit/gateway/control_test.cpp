@@ -45,7 +45,10 @@ std::vector<ControlMessage> one_of_each() {
             msg::Register{.view = full_view()},
             msg::HolderLost{.view = full_view()},
             msg::Fenced{.view = full_view(), .drain = true},
-            msg::Bye{.text = "stopping"}};
+            msg::Bye{.text = "stopping"},
+            msg::Keys{{.present = "sha256:0", .next = std::string(pin_bytes_max, '1')}},
+            msg::KeysStored{{.present = "sha256:0", .next = "sha256:1"}},
+            msg::Retire{}};
 }
 
 TEST(ControlTest, EveryMessageComesBack) {
@@ -60,7 +63,8 @@ TEST(ControlTest, EveryMessageComesBack) {
 }
 
 TEST(ControlTest, TypesOnTheWireNeverChange) {
-    const int types[] = {1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 32};
+    const int types[] = {1,  2,  3,  4,  5,  6,  7,  16, 17, 18, 19,
+                         20, 21, 22, 23, 24, 25, 32, 33, 34, 35};
     const auto messages = one_of_each();
     for (std::size_t i = 0; i < messages.size(); ++i)
         EXPECT_EQ(encode(messages[i]).at(2), types[i]) << "alternative " << i;
@@ -80,7 +84,7 @@ TEST(ControlTest, EveryTruncationAndEveryTailIsRefused) {
 }
 
 TEST(ControlTest, UnknownTypesAreRefused) {
-    for (const std::uint8_t type : Bytes{0, 8, 15, 26, 31, 33, 255})
+    for (const std::uint8_t type : Bytes{0, 8, 15, 26, 31, 36, 255})
         EXPECT_FALSE(decode_control(Bytes{type}).ok()) << int{type};
 }
 
@@ -116,6 +120,25 @@ TEST(ControlTest, TextsAtTheLimitPassLongerOnesAreCutByTheSenderAndRefusedByTheR
     body.u8(32);
     body.text(std::string(text_bytes_max + 1, 't'), 0xffff);
     EXPECT_FALSE(decode_control(body.bytes()).ok());
+}
+
+TEST(ControlTest, APinAtTheLimitPassesOnePastItIsRefused) {
+    const auto keys_with = [](std::size_t length) {
+        Writer body;
+        body.u8(33);
+        body.text(std::string(length, 'p'), 0xffff);
+        body.text("", 0xffff);
+        return decode_control(body.bytes()).ok();
+    };
+    EXPECT_TRUE(keys_with(pin_bytes_max));
+    EXPECT_FALSE(keys_with(pin_bytes_max + 1));
+}
+
+TEST(ControlTest, TheWorkedExampleOfTheReadme) {
+    const auto pin = [](char digit) { return "sha256:" + std::string(64, digit); };
+    const Bytes bytes = encode(msg::Keys{{.present = pin('0'), .next = pin('1')}});
+    ASSERT_EQ(bytes.size(), 149u);
+    EXPECT_EQ(Bytes(bytes.begin(), bytes.begin() + 6), (Bytes{0x00, 0x93, 0x21, 0x00, 0x47, 0x73}));
 }
 
 TEST(ControlTest, InSyncSetAtTheLimitPassesOnePastItIsRefused) {

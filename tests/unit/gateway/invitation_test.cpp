@@ -57,5 +57,18 @@ TEST(InvitationTest, PinsAreSha256AndLowerCaseDigits) {
     EXPECT_FALSE(parse_pin("sha256:" + std::string(64, 'G')).ok());
 }
 
+TEST(KeyPinsTest, APinAndAnotherOneOrNone) {
+    const std::string one = pin_text(Digest{}), other = one.substr(0, one.size() - 1) + "1";
+    EXPECT_TRUE(well_formed({one, ""}));
+    EXPECT_TRUE(well_formed({one, other}));
+    EXPECT_FALSE(well_formed({one, one}));
+    EXPECT_FALSE(well_formed({"", other}));
+    EXPECT_FALSE(well_formed({one, "sha256:"}));
+    EXPECT_TRUE((KeyPins{one, other}.contains(one)));
+    EXPECT_TRUE((KeyPins{one, other}.contains(other)));
+    EXPECT_FALSE((KeyPins{one, ""}.contains("")));
+    EXPECT_FALSE((KeyPins{one, ""}.contains(other)));
+}
+
 }  // namespace
 }  // namespace umbra::gateway

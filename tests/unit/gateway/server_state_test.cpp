@@ -157,6 +157,73 @@ TEST(RosterTest, ANodeThatEnrolsAgainReplacesItsOldKey) {
     EXPECT_EQ(roster.find_pin(pin), nullptr);
 }
 
+/// alpha has the key `pin`, beta has 'b'.
+Roster two_nodes() {
+    Roster roster;
+    EXPECT_TRUE(roster.invite(invitation(1, "alpha")).ok());
+    EXPECT_TRUE(roster.invite(invitation(2, "beta")).ok());
+    roster.enrol(invitation(1, "").id, pin, "now");
+    roster.enrol(invitation(2, "").id, "sha256:" + std::string(64, 'b'), "now");
+    return roster;
+}
+const std::string next_pin = "sha256:" + std::string(64, 'c');
+
+TEST(RosterTest, ANodeIsKnownByBothOfItsKeysUntilTheNewOneIsTheKey) {
+    Roster roster = two_nodes();
+    ASSERT_TRUE(roster.set_keys("default", "alpha", pin, {pin, next_pin}).ok());
+    for (const auto& one : {pin, next_pin}) {
+        ASSERT_NE(roster.find_pin(one), nullptr);
+        EXPECT_EQ(roster.find_pin(one)->node, "alpha");
+    }
+    const auto back = Roster::parse(roster.to_json());
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_EQ(back.value(), roster);
+    ASSERT_TRUE(roster.set_keys("default", "alpha", pin, {next_pin, ""}).ok());
+    EXPECT_EQ(roster.find_pin(pin), nullptr);
+    EXPECT_NE(roster.find_pin(next_pin), nullptr);
+    EXPECT_EQ(roster.find_pin(""), nullptr);
+}
+
+TEST(RosterTest, KeysAreNotTakenFromALinkOfAnOldKeyNorFromAnotherNode) {
+    Roster roster = two_nodes();
+    const Roster before = roster;
+    const std::string of_beta = roster.find_node("default", "beta")->pin;
+    EXPECT_FALSE(roster.set_keys("default", "alpha", next_pin, {pin, next_pin}).ok());
+    EXPECT_FALSE(roster.set_keys("default", "alpha", pin, {pin, of_beta}).ok());
+    EXPECT_FALSE(roster.set_keys("default", "alpha", pin, {of_beta, ""}).ok());
+    EXPECT_FALSE(roster.set_keys("default", "gamma", pin, {pin, next_pin}).ok());
+    EXPECT_EQ(roster, before);
+    ASSERT_TRUE(roster.set_keys("default", "beta", of_beta, {of_beta, next_pin}).ok());
+    EXPECT_FALSE(roster.set_keys("default", "alpha", pin, {pin, next_pin}).ok());
+}
+
+TEST(RosterTest, WhoKnowsAKeyOfTheGatewayIsRemembered) {
+    Roster roster = two_nodes();
+    EXPECT_EQ(roster.who_does_not_know(next_pin).size(), 2u);
+    ASSERT_TRUE(roster.note_known("default", "alpha", next_pin).ok());
+    const auto back = Roster::parse(roster.to_json());
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    ASSERT_EQ(back.value().who_does_not_know(next_pin).size(), 1u);
+    EXPECT_EQ(back.value().who_does_not_know(next_pin).front()->node, "beta");
+    EXPECT_EQ(roster.note_known("default", "alpha", next_pin).error().code, Errc::conflict);
+    EXPECT_EQ(roster.note_known("default", "gamma", next_pin).error().code, Errc::refused);
+}
+
+TEST(RosterTest, AFileFromBeforeKeysCouldChangeIsRead) {
+    const auto back =
+        Roster::parse(R"({"format":1,"nodes":[{"node":"alpha","pair":"default","pin":")" + pin +
+                      R"(","since":"now"}],"invitations":[],"pairs":["default"]})");
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_NE(back.value().find_pin(pin), nullptr);
+    EXPECT_EQ(back.value().who_does_not_know(pin).size(), 1u);
+}
+
+TEST(RosterTest, ADamagedNextKeyIsRefused) {
+    Roster roster = two_nodes();
+    ASSERT_TRUE(roster.set_keys("default", "alpha", pin, {pin, "sha256:12"}).ok());
+    EXPECT_FALSE(Roster::parse(roster.to_json()).ok());
+}
+
 TEST(RosterTest, InvitationsExpireAlsoWhenTheClockWasSetBack) {
     Roster roster;
     const auto life = invitation_life.count();

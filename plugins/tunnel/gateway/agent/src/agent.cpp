@@ -61,6 +61,10 @@ Agent::Agent(asio::io_context& io, Context context, AgentOptions options, Route 
                          changed();
                      },
                  .on_refused = [this](const std::string& text) { on_call_refused(text); }}),
+      keys_(context, options_.pin,
+            {.on_gateway = [this](const KeyPins& pins) { renewal_.believe(pins); },
+             .on_identity = [this](const TlsIdentity& identity) { renewal_.show(identity); }}),
+      renewal_(io, uplinks_, [this](std::size_t place) { return make_fresh_uplink(place); }),
       drain_timer_(io),
       report_timer_(io) {}
 
@@ -190,20 +194,15 @@ void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
     if (enrolment_) return reply.fail(Errc::conflict, "an enrolment is under way");
     auto parsed = parse_invitation(invitation);
     if (!parsed) return reply.fail(parsed.error());
-    if (!identity_) {
-        auto identity = TlsIdentity::load_or_create(context_.state_dir(), context_.instance_name(),
-                                                    Side::agent);
-        if (!identity) return reply.fail(identity.error());
-        identity_ = std::move(*identity);
-    }
     const std::string node = spec_ ? spec_->node : std::string(context_.instance_name());
+    if (auto opened = keys_.open(node); !opened) return reply.fail(opened.error());
     auto shared = std::make_shared<Reply<Done>>(std::move(reply));
     enrolment_ =
-        Enrolment::start(io_, route_, options_.connect_timeout, *identity_, *parsed, node,
+        Enrolment::start(io_, route_, options_.connect_timeout, keys_.identity(), *parsed, node,
                          [this, shared](Result<std::string> pin) {
                              enrolment_.reset();
                              if (!pin) return shared->fail(pin.error());
-                             auto stored = store_pin(context_.state_dir(), *pin);
+                             auto stored = store_pins(context_.state_dir(), {*pin, ""});
                              if (!stored) return shared->fail(stored.error());
                              context_.info("enrolled with the gateway " + to_text(route_.gateway) +
                                            ", its key is " + *pin);
@@ -211,6 +210,12 @@ void Agent::enrol(const std::string& invitation, Reply<Done> reply) {
                              shared->ok();
                              changed();
                          });
+}
+
+void Agent::rotate_key(Reply<Done> reply) {
+    if (stopping_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    if (!spec_) return reply.fail(Errc::conflict, "the tunnel is not open");
+    keys_.rotate(any_uplink(), std::move(reply));
 }
 
 void Agent::check(Reply<std::vector<TunnelCheck>> reply) {
@@ -234,6 +239,7 @@ void Agent::stop() {
         reply.fail(Errc::closed, "the tunnel is stopping");
     stop_serving(StatusCode::draining, "this node is stopping");
     if (enrolment_) enrolment_->stop();
+    keys_.fail({Errc::closed, "the tunnel is stopping"});
     for (auto& [number, one] : std::exchange(asks_, {}))
         fail_ask(std::move(one), {Errc::closed, "the tunnel is stopping"});
     for (auto& reply : std::exchange(drain_replies_, {}))
@@ -241,103 +247,10 @@ void Agent::stop() {
     draining_ = false;
     cut_all("this node is stopping");
     for (const auto& uplink : uplinks_) uplink->stop("this node is stopping");
+    renewal_.stop("this node is stopping");
     drain_timer_.cancel();
     report_timer_.cancel();
     events_.close();
-}
-
-// --- links ---------------------------------------------------------------------------------------
-
-Result<std::string> Agent::gateway_pin() const {
-    if (options_.pin) return *options_.pin;
-    return load_pin(context_.state_dir());
-}
-
-Result<Done> Agent::make_uplinks() {
-    if (!identity_) {
-        auto identity = TlsIdentity::load_or_create(context_.state_dir(), spec_->node, Side::agent);
-        if (!identity) return identity.error();
-        identity_ = std::move(*identity);
-    }
-    const auto budget = std::make_shared<MemoryBudget>();
-    const auto talkers = std::make_shared<Talkers>();
-    for (std::int64_t i = 0; i < options_.links; ++i) {
-        uplinks_.push_back(nullptr);
-        auto& slot = uplinks_.back();
-        const std::size_t index = uplinks_.size() - 1;
-        slot = std::make_unique<Uplink>(
-            io_,
-            Uplink::Settings{route_, options_.connect_timeout, options_.reconnect_max, budget,
-                             talkers, loops_.pick(index)},
-            *identity_,
-            Uplink::Events{
-                .on_welcome = [this,
-                               index](const msg::Welcome& w) { on_welcome(*uplinks_[index], w); },
-                .on_control = [this](const ControlMessage& m) { on_control(m); },
-                .on_stream = [this](std::shared_ptr<Stream> s) { serving_.offer(std::move(s)); },
-                .on_down = [this, index] { on_down(*uplinks_[index]); },
-                .on_change = [this] { changed(); }});
-    }
-    return Done{};
-}
-
-void Agent::start_uplinks() {
-    auto pin = gateway_pin();
-    enrolled_ = pin.ok() && !pin->empty();
-    if (!pin.ok()) {
-        trouble_ = pin.error().message;
-    } else if (!enrolled_) {
-        trouble_ = "not enrolled with this gateway; run: umbra-gateway invite " +
-                   (spec_ ? spec_->node : std::string(context_.instance_name())) +
-                   " there, then: umbra tunnel enrol " + std::string(context_.object_name()) +
-                   " INVITATION here";
-    }
-    if (!enrolled_) return context_.warn(trouble_);
-    for (std::size_t i = 0; i < uplinks_.size(); ++i) {
-        uplinks_[i]->start([this, i] { return hello(i); }, *pin);
-        uplinks_[i]->kick(*pin);
-    }
-}
-
-msg::Hello Agent::hello(std::size_t index) const {
-    return {.proto = protocol_version,
-            .node = spec_->node,
-            .incarnation = spec_->incarnation,
-            .boot = boot_,
-            .epoch_known = epoch_known_,
-            .link_index = static_cast<std::uint8_t>(index),
-            .links_total = static_cast<std::uint8_t>(uplinks_.size())};
-}
-
-Uplink* Agent::any_uplink() {
-    for (const auto& uplink : uplinks_)
-        if (uplink->is_up()) return uplink.get();
-    return nullptr;
-}
-
-/// For a service channel: over the link that has least to do, once the gateway routes to this node.
-Result<std::shared_ptr<Stream>> Agent::call_out(OpenRequest request) {
-    Link* best = nullptr;
-    for (const auto& uplink : uplinks_) {
-        Link* link = uplink->link();
-        if (link == nullptr || !link->is_open() || link->streams() >= streams_per_link_max)
-            continue;
-        const auto load = [](const Link& one) {
-            return std::pair(one.unsent() / (64 * 1024), one.streams());
-        };
-        if (best == nullptr || load(*link) < load(*best)) best = link;
-    }
-    if (!confirmed_ || best == nullptr)
-        return Error{Errc::unavailable, "no link to the gateway, or not active"};
-    return best->open(std::move(request));
-}
-
-void Agent::on_welcome(Uplink& uplink, const msg::Welcome& welcome) {
-    const std::uint32_t up = links_up();
-    context_.info("link to the gateway " + welcome.gateway + " (" + to_text(route_.gateway) +
-                  ") is up, " + std::to_string(up) + " of " + std::to_string(uplinks_.size()));
-    on_view(welcome.view);
-    resume_serving(&uplink);
 }
 
 /// After a link was lost: goes on serving when nobody else was granted anything meanwhile. Also
@@ -352,29 +265,9 @@ void Agent::resume_serving(Uplink* over) {
     ask(msg::Activate{.ask = 0, .epoch = epoch_active_}, Reply<Done>{}, epoch_active_, over);
 }
 
-void Agent::on_down(Uplink& uplink) {
-    std::vector<std::uint64_t> lost;
-    for (const auto& [number, one] : asks_)
-        if (one.over == &uplink) lost.push_back(number);
-    bool activation_lost = false;
-    for (const std::uint64_t number : lost) {
-        Ask one = std::move(asks_.extract(number).mapped());
-        activation_lost |= one.activates != 0 && one.activates == epoch_active_;
-        fail_ask(std::move(one), {Errc::unavailable,
-                                  "the link to the gateway broke before it "
-                                  "answered; the effect is unknown"});
-    }
-    if (links_up() == 0) {
-        confirmed_ = false;
-        serving_.close_gate(StatusCode::stale_epoch, "this node has no link to the gateway");
-    } else if (activation_lost) {
-        resume_serving();
-    }
-}
-
 // --- what the gateway says -----------------------------------------------------------------------
 
-void Agent::on_control(const ControlMessage& message) {
+void Agent::on_control(Uplink& uplink, const ControlMessage& message) {
     if (const auto* pushed = std::get_if<msg::Register>(&message)) {
         on_view(pushed->view);
     } else if (const auto* lost = std::get_if<msg::HolderLost>(&message)) {
@@ -391,6 +284,10 @@ void Agent::on_control(const ControlMessage& message) {
         on_epoch_refused(*refused);
     } else if (const auto* plain = std::get_if<msg::Answer>(&message)) {
         on_answer(*plain);
+    } else if (const auto* keys = std::get_if<msg::Keys>(&message)) {
+        keys_.on_keys(uplink, *keys);
+    } else if (const auto* stored = std::get_if<msg::KeysStored>(&message)) {
+        keys_.on_stored(uplink, *stored);
     }
 }
 

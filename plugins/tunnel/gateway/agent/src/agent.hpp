@@ -4,7 +4,9 @@
 #include "checks.hpp"
 #include "enrolment.hpp"
 #include "event_queue.hpp"
+#include "key_change.hpp"
 #include "options.hpp"
+#include "renewal.hpp"
 #include "serving.hpp"
 #include "uplink.hpp"
 #include <umbra/gateway/link.hpp>
@@ -43,6 +45,8 @@ public:
     void set_in_sync(std::uint64_t epoch, std::uint64_t seq, std::vector<umbra::Member> members,
                      Reply<Done> reply);
     void enrol(const std::string& invitation, Reply<Done> reply);
+    /// A new key of this node: see `KeyChange::rotate`.
+    void rotate_key(Reply<Done> reply);
     /// Whoever asks while a check is under way gets its outcome, too.
     void check(Reply<std::vector<TunnelCheck>> reply);
     void next_event(Reply<TunnelEvent> reply) { events_.ask(std::move(reply)); }
@@ -58,8 +62,9 @@ private:
     };
 
     [[nodiscard]] Result<Done> make_uplinks();
+    [[nodiscard]] std::unique_ptr<Uplink> make_uplink(std::size_t place);
+    [[nodiscard]] std::unique_ptr<Uplink> make_fresh_uplink(std::size_t place);
     void start_uplinks();
-    [[nodiscard]] Result<std::string> gateway_pin() const;
     [[nodiscard]] msg::Hello hello(std::size_t index) const;
     [[nodiscard]] Uplink* any_uplink();
     /// Sends `message` (with a fresh ask number in it) over that or any link, and remembers whom to
@@ -68,7 +73,7 @@ private:
     void ask(Message message, Reply<T> reply, std::uint64_t activates = 0, Uplink* over = nullptr);
 
     void on_welcome(Uplink& uplink, const msg::Welcome& welcome);
-    void on_control(const ControlMessage& message);
+    void on_control(Uplink& uplink, const ControlMessage& message);
     void on_down(Uplink& uplink);
     void on_view(const RegisterView& view);
     void on_fenced(const RegisterView& view, bool drain);
@@ -104,9 +109,10 @@ private:
     bool stopping_ = false;
 
     std::optional<TunnelSpec> spec_;
-    std::optional<TlsIdentity> identity_;
     std::string trouble_;  ///< Why there are no uplinks yet.
     bool enrolled_ = true;
+    const std::shared_ptr<MemoryBudget> budget_ = std::make_shared<MemoryBudget>();
+    const std::shared_ptr<Talkers> talkers_ = std::make_shared<Talkers>();
     std::vector<std::unique_ptr<Uplink>> uplinks_;
     std::shared_ptr<Enrolment> enrolment_;
 
@@ -127,6 +133,8 @@ private:
     EventQueue events_;
     Serving serving_;
     Channels channels_;
+    KeyChange keys_;
+    Renewal renewal_;
     boost::asio::steady_timer drain_timer_, report_timer_;
     bool report_armed_ = false;
     std::uint64_t denied_ = 0;

@@ -152,4 +152,9 @@ void GatewayTunnel::check(Reply<std::vector<TunnelCheck>> reply) {
     post([reply = std::move(reply)](Agent& agent) mutable { agent.check(std::move(reply)); });
 }
 
+void GatewayTunnel::rotate_key(Reply<Done> reply) {
+    if (stop_asked_) return reply.fail(Errc::closed, "the tunnel is stopping");
+    post([reply = std::move(reply)](Agent& agent) mutable { agent.rotate_key(std::move(reply)); });
+}
+
 }  // namespace umbra::gateway

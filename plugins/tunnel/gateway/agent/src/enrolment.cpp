@@ -1,13 +1,11 @@
 #include "enrolment.hpp"
 
+#include <umbra/gateway/private_file.hpp>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fstream>
-#include <unistd.h>
 
 namespace umbra::gateway {
 
@@ -18,46 +16,24 @@ namespace {
 
 constexpr const char* pin_file = "gateway.pin";
 
-Error file_error(const fs::path& path, const char* what) {
-    const int number = errno;
-    return {number == ENOSPC || number == EDQUOT ? Errc::exhausted : Errc::unavailable,
-            std::string("cannot ") + what + " " + path.string() + ": " + std::strerror(number),
-            number};
-}
-
 }  // namespace
 
-Result<std::string> load_pin(const fs::path& dir) {
+Result<KeyPins> load_pins(const fs::path& dir) {
     const fs::path path = dir / pin_file;
     std::ifstream file(path);
-    if (!file) return std::string{};
-    std::string pin;
-    std::getline(file, pin);
-    if (!is_pin(pin))
+    if (!file) return KeyPins{};
+    KeyPins pins;
+    std::getline(file, pins.present);
+    std::getline(file, pins.next);
+    if (!well_formed(pins))
         return Error{Errc::data_loss,
                      "the file " + path.string() + " holds no key pin; remove it and enrol again"};
-    return pin;
+    return pins;
 }
 
-Result<Done> store_pin(const fs::path& dir, const std::string& pin) {
-    const fs::path path = dir / pin_file;
-    const fs::path fresh = path.string() + ".new";
-    const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return file_error(fresh, "create");
-    const std::string line = pin + "\n";
-    const bool ok = ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-                    ::fsync(fd) == 0;
-    const Error error = ok ? Error{} : file_error(fresh, "write");
-    ::close(fd);
-    if (!ok) return error;
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return file_error(path, "replace");
-    const int folder = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return file_error(dir, "open");
-    const bool stored = ::fsync(folder) == 0;
-    const Error folder_error = stored ? Error{} : file_error(dir, "store");
-    ::close(folder);
-    if (!stored) return folder_error;
-    return Done{};
+Result<Done> store_pins(const fs::path& dir, const KeyPins& pins) {
+    return replace_file(dir / pin_file,
+                        pins.present + "\n" + (pins.next.empty() ? "" : pins.next + "\n"));
 }
 
 Result<Digest> enrol_proof(const Digest& secret, ByteView exporter) {
@@ -92,7 +68,7 @@ std::shared_ptr<Enrolment> Enrolment::start(asio::io_context& io, const Route& r
 
 void Enrolment::on_socket(asio::ip::tcp::socket socket, const TlsIdentity& identity) {
     link_ = Link::make(std::move(socket), identity,
-                       {.expected_pin = pin_text(invitation_.gateway_pin)});
+                       {.expected = {pin_text(invitation_.gateway_pin), ""}});
     link_->start(
         {.on_ready = [me = shared_from_this()] { me->say(me->invitation_); },
          .on_control = [me = shared_from_this()](const ControlMessage& m) { me->on_control(m); },

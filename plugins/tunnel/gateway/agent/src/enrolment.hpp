@@ -40,10 +40,11 @@ private:
     std::shared_ptr<Link> link_;
 };
 
-/// The pin that an enrolment left in `dir`; empty when there was none.
-[[nodiscard]] Result<std::string> load_pin(const std::filesystem::path& dir);
+/// The keys of the gateway, `gateway.pin` in `dir`: what an enrolment left there, and what the
+/// gateway has said since. A line for each; without a present one when there was no enrolment.
+[[nodiscard]] Result<KeyPins> load_pins(const std::filesystem::path& dir);
 /// Durable when it returns.
-[[nodiscard]] Result<Done> store_pin(const std::filesystem::path& dir, const std::string& pin);
+[[nodiscard]] Result<Done> store_pins(const std::filesystem::path& dir, const KeyPins& pins);
 
 /// What `msg::Enrol` proves knowledge with.
 [[nodiscard]] Result<Digest> enrol_proof(const Digest& secret, ByteView exporter);

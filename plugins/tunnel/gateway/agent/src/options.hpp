@@ -42,8 +42,10 @@ inline constexpr auto agent_schema = options<AgentOptions>(
         .def("\"1s\"")
         .range("\"100ms\"", "\"10m\"")
         .help("Longest pause between two attempts to reach the gateway."),
-    opt<&AgentOptions::pin>("pin").help("Expected key of the gateway, sha256: and 64 hexadecimal "
-                                        "digits; without it, the one of the enrolment."),
+    opt<&AgentOptions::pin>("pin").help(
+        "Expected key of the gateway, sha256: and 64 hexadecimal "
+        "digits; without it, the one of the enrolment and those that the "
+        "gateway announces later."),
     opt<&AgentOptions::permit_networks>("permit_networks")
         .help("Networks that names of internal systems may lead to although they are loopback, "
               "link-local, multicast or metadata addresses, for example [\"127.0.0.0/8\"]."),

@@ -52,7 +52,10 @@ std::string Agent::detail() const {
         if (!uplink->is_up() &&
             (worst == nullptr || (uplink->is_refused() && !worst->is_refused())))
             worst = uplink.get();
-    if (worst == nullptr) return channels_.trouble();
+    if (worst == nullptr) {
+        const std::string ports = channels_.trouble();
+        return ports.empty() ? renewal_.trouble() : ports;
+    }
     const std::uint32_t up = links_up();
     if (up == 0) return worst->trouble();
     const std::string ports = channels_.trouble();

@@ -28,14 +28,14 @@ Uplink::Uplink(asio::io_context& io, Settings settings, TlsIdentity identity, Ev
       random_(std::random_device{}()),
       timer_(io) {}
 
-void Uplink::start(std::function<msg::Hello()> hello, std::string pin) {
+void Uplink::start(std::function<msg::Hello()> hello, KeyPins gateway) {
     hello_ = std::move(hello);
-    pin_ = std::move(pin);
+    gateway_ = std::move(gateway);
     if (phase_ == Phase::idle) dial();
 }
 
-void Uplink::kick(std::string pin) {
-    pin_ = std::move(pin);
+void Uplink::kick(KeyPins gateway) {
+    gateway_ = std::move(gateway);
     if (phase_ != Phase::waiting) return;
     backoff_.reset();
     timer_.cancel();
@@ -50,6 +50,23 @@ void Uplink::stop(std::string why) {
     link_->send(msg::Bye{why});
     link_->close(std::move(why));
 }
+
+bool Uplink::is_outdated() const {
+    return is_up() &&
+           (link_->own_pin() != identity_.pin() || !gateway_.contains(link_->peer_pin()));
+}
+
+void Uplink::retire() {
+    retires_ = true;
+    if (!is_up())
+        stop("another link has taken its place");
+    else if (link_->minor() >= 1)
+        link_->send(msg::Retire{});
+}
+
+bool Uplink::is_idle() const { return is_up() && link_->streams() == 0 && link_->unsent() == 0; }
+
+bool Uplink::is_over() const { return phase_ == Phase::stopped && !link_ && !dial_; }
 
 void Uplink::dial() {
     phase_ = Phase::dialing;
@@ -69,7 +86,7 @@ void Uplink::on_socket(asio::ip::tcp::socket socket) {
     said_.clear();
     turned_away_ = false;
     link_ = Link::make(std::move(socket), identity_,
-                       {.expected_pin = pin_,
+                       {.expected = gateway_,
                         .budget = settings_.budget,
                         .talkers = settings_.talkers,
                         .loop = settings_.loop});
@@ -99,7 +116,7 @@ void Uplink::on_control(ControlMessage message) {
         events_.on_welcome(*welcome);
         events_.on_change();
     } else if (phase_ == Phase::up) {
-        events_.on_control(std::move(message));
+        events_.on_control(message);
     }
 }
 
@@ -107,6 +124,10 @@ void Uplink::on_closed(const LinkClosed& closed) {
     link_.reset();
     if (phase_ == Phase::stopped) return;
     const bool was_up = phase_ == Phase::up;
+    if (retires_) {
+        phase_ = Phase::stopped;
+        return events_.on_down();
+    }
     if (was_up) last_heard_ = closed.last_heard;
     if (was_up && boot_now() - up_since_ >= worked_after) backoff_.reset();
     // A wrong key will be wrong the next time: say so instead of "connecting".

@@ -28,7 +28,7 @@ public:
     };
     struct Events {
         std::function<void(const msg::Welcome&)> on_welcome{};
-        std::function<void(ControlMessage)> on_control{};  ///< After the welcome.
+        std::function<void(const ControlMessage&)> on_control{};  ///< After the welcome.
         std::function<void(std::shared_ptr<Stream>)> on_stream{};
         std::function<void()> on_down{};    ///< After a welcome: the link is gone.
         std::function<void()> on_change{};  ///< `is_up()`, `is_refused()` or `trouble()` changed.
@@ -37,11 +37,25 @@ public:
     Uplink(boost::asio::io_context& io, Settings settings, TlsIdentity identity, Events events);
 
     /// Dials as soon as nothing else is under way. `hello` is said after every connect.
-    void start(std::function<msg::Hello()> hello, std::string pin);
-    /// Dials again at once if it waits, with another pin.
-    void kick(std::string pin);
+    void start(std::function<msg::Hello()> hello, KeyPins gateway);
+    /// Dials again at once if it waits, and believes other keys of the gateway.
+    void kick(KeyPins gateway);
+    /// The keys of the gateway, and the own one, from the next dial on.
+    void believe(KeyPins gateway) { gateway_ = std::move(gateway); }
+    void show(TlsIdentity identity) { identity_ = std::move(identity); }
     void stop(std::string why);
     void send(const ControlMessage& message) { link_->send(message); }
+
+    /// The link is up but made with keys that were changed since.
+    [[nodiscard]] bool is_outdated() const;
+    /// The link gets no new streams and is the last one; stop() once it is_idle().
+    void retire();
+    /// It has no streams, and all that they sent is on its way.
+    [[nodiscard]] bool is_idle() const;
+    /// An attempt has failed, and the next one is not due yet.
+    [[nodiscard]] bool is_waiting() const noexcept { return phase_ == Phase::waiting; }
+    /// Stopped, and nothing of it is left.
+    [[nodiscard]] bool is_over() const;
 
     [[nodiscard]] bool is_up() const noexcept { return phase_ == Phase::up; }
     /// Null unless it is up.
@@ -64,14 +78,15 @@ private:
 
     boost::asio::io_context& io_;
     const Settings settings_;
-    const TlsIdentity identity_;
+    TlsIdentity identity_;
     const Events events_;
     std::function<msg::Hello()> hello_;
-    std::string pin_;
+    KeyPins gateway_;
     Phase phase_ = Phase::idle;
     bool refused_ = false;
     std::string said_;  ///< Last words of the gateway on this link.
     bool turned_away_ = false;
+    bool retires_ = false;
     std::string trouble_ = "not dialed yet";
     Backoff backoff_;
     Instant up_since_{};

@@ -65,7 +65,7 @@ std::shared_ptr<Link> Link::make(tcp::socket socket, TlsIdentity identity, LinkO
 LinkImpl::LinkImpl(tcp::socket socket, TlsIdentity identity, LinkOptions options)
     : socket_(std::move(socket)),
       identity_(std::move(identity)),
-      tls_(identity_, socket_.native_handle(), options.expected_pin),
+      tls_(identity_, socket_.native_handle(), options.expected),
       options_(std::move(options)),
       peer_address_(address_of(socket_)),
       watch_(socket_.get_executor()),

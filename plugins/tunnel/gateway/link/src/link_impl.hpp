@@ -45,6 +45,8 @@ public:
     void reset_streams(const std::function<bool(const Stream&)>& keep, std::string why) override;
 
     const std::string& peer_pin() const noexcept override { return tls_.peer_pin(); }
+    const std::string& own_pin() const noexcept override { return identity_.pin(); }
+    int minor() const noexcept override { return tls_.minor(); }
     const std::string& peer_address() const noexcept override { return peer_address_; }
     Result<Bytes> exporter(std::string_view label, std::size_t length) const override;
     Instant last_heard() const noexcept override { return figures_->last_heard; }

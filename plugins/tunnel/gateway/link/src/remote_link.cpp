@@ -29,6 +29,7 @@ RemoteLink::RemoteLink(Loop& loop, tcp::socket socket, TlsIdentity identity, Lin
       home_(socket.get_executor()),
       awaited_(home_),
       peer_address_(address_of(socket)),
+      own_pin_(identity.pin()),
       inner_(std::make_shared<LinkImpl>(move_to(loop.io(), std::move(socket)), std::move(identity),
                                         std::move(options))),
       figures_(inner_->figures()) {}
@@ -47,8 +48,9 @@ void RemoteLink::home(Work work) {
 LinkEvents RemoteLink::events_there() {
     LinkEvents events;
     events.on_ready = [me = self()] {
-        me->home([pin = me->inner_->peer_pin()](RemoteLink& link) {
+        me->home([pin = me->inner_->peer_pin(), minor = me->inner_->minor()](RemoteLink& link) {
             link.peer_pin_ = pin;
+            link.minor_ = minor;
             link.ready_ = true;
             if (!link.closed_ && link.events_.on_ready) link.events_.on_ready();
         });

@@ -29,6 +29,8 @@ public:
     void reset_streams(const std::function<bool(const Stream&)>& keep, std::string why) override;
 
     const std::string& peer_pin() const noexcept override { return peer_pin_; }
+    const std::string& own_pin() const noexcept override { return own_pin_; }
+    int minor() const noexcept override { return minor_; }
     const std::string& peer_address() const noexcept override { return peer_address_; }
     Result<Bytes> exporter(std::string_view label, std::size_t length) const override;
     Instant last_heard() const noexcept override { return figures_->last_heard; }
@@ -54,11 +56,13 @@ private:
     /// Home has something to do as long as the link may tell it something.
     boost::asio::executor_work_guard<boost::asio::any_io_executor> awaited_;
     const std::string peer_address_;
+    const std::string own_pin_;
     const std::shared_ptr<LinkImpl> inner_;  ///< Used there only, but for `figures_`.
     const std::shared_ptr<const LinkFigures> figures_;
     const std::shared_ptr<std::size_t> streams_ = std::make_shared<std::size_t>();
     LinkEvents events_;
     std::string peer_pin_;
+    int minor_ = 0;
     bool ready_ = false;
     bool closed_ = false;  ///< Nothing more is sent there.
 };

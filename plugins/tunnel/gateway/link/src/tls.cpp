@@ -47,8 +47,8 @@ const BIO_METHOD* bio_method() {
 
 }  // namespace
 
-Tls::Tls(const TlsIdentity& identity, int fd, std::string expected_pin)
-    : ssl_(SSL_new(identity.context())), check_{std::move(expected_pin), {}}, fd_(fd) {
+Tls::Tls(const TlsIdentity& identity, int fd, KeyPins expected)
+    : ssl_(SSL_new(identity.context())), check_{std::move(expected), {}}, fd_(fd) {
     if (!ssl_) throw std::bad_alloc();
     BIO* bio = BIO_new(bio_method());
     if (bio == nullptr) throw std::bad_alloc();
@@ -118,7 +118,9 @@ Tls::Step Tls::outcome(int result, const char* doing) {
         why_ += ": ";
         why_ += std::strerror(errno_);
     } else if (wrong_key()) {
-        why_ += ": the other side has the key " + check_.found + ", expected is " + check_.expected;
+        why_ += ": the other side has the key " + check_.found + ", expected is " +
+                check_.expected.present;
+        if (!check_.expected.next.empty()) why_ += " or " + check_.expected.next;
     } else if (const unsigned long reason = ERR_peek_error(); reason != 0) {
         const char* text = ERR_reason_error_string(reason);
         why_ += ": ";
@@ -132,10 +134,12 @@ Tls::Step Tls::handshake() {
     emptied_ = false;
     const int result = SSL_do_handshake(ssl_.get());
     if (result != 1) return outcome(result, "TLS handshake failed");
-    if (!speaks_our_protocol(ssl_.get())) {
+    const auto minor = agreed_minor(ssl_.get());
+    if (!minor) {
         why_ = "TLS handshake failed: the other side does not speak umbra/1";
         return Step::failed;
     }
+    minor_ = *minor;
     return Step::done;
 }
 

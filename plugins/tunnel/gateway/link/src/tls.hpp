@@ -28,7 +28,7 @@ public:
         failed,   ///< See `why()`.
     };
 
-    Tls(const TlsIdentity& identity, int fd, std::string expected_pin);
+    Tls(const TlsIdentity& identity, int fd, KeyPins expected);
     Tls(const Tls&) = delete;
     Tls& operator=(const Tls&) = delete;
 
@@ -43,10 +43,12 @@ public:
 
     [[nodiscard]] std::size_t unsent() const noexcept { return used_ - head_; }
     [[nodiscard]] const std::string& peer_pin() const noexcept { return check_.found; }
+    /// Of the protocol; after the handshake.
+    [[nodiscard]] int minor() const noexcept { return minor_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     /// The peer showed another key than the expected one.
     [[nodiscard]] bool wrong_key() const noexcept {
-        return !check_.found.empty() && !check_.expected.empty() && check_.found != check_.expected;
+        return !check_.found.empty() && !check_.accepts(check_.found);
     }
     /// `failed` was the socket's fault, not that of what came over it.
     [[nodiscard]] bool socket_failed() const noexcept { return errno_ != 0; }
@@ -65,6 +67,7 @@ private:
 
     std::unique_ptr<SSL, Free> ssl_;
     PinCheck check_;
+    int minor_ = 0;
     int fd_;
     bool ended_ = false;
     bool emptied_ = false;  ///< The socket gave less than this read asked for.

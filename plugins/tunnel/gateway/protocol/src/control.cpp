@@ -25,6 +25,9 @@ enum class Type : std::uint8_t {
     holder_lost = 24,
     fenced = 25,
     bye = 32,
+    keys = 33,
+    keys_stored = 34,
+    retire = 35,
 };
 
 // Each body is described once, by a function that both the encoder and the decoder walk through.
@@ -44,6 +47,7 @@ struct Put {
     }
     void name(const std::string& v) { out.text(v, name_bytes_max); }
     void text(const std::string& v) { out.text(v, text_bytes_max); }
+    void pin(const std::string& v) { out.text(v, pin_bytes_max); }
     template <class E>
     void choice(E v, E) {
         out.u8(static_cast<std::uint8_t>(v));
@@ -77,6 +81,7 @@ struct Get {
     }
     void name(std::string& v) { v = in.text(name_bytes_max); }
     void text(std::string& v) { v = in.text(text_bytes_max); }
+    void pin(std::string& v) { v = in.text(pin_bytes_max); }
     template <class E>
     void choice(E& v, E last) {
         const std::uint8_t byte = in.u8();
@@ -167,9 +172,13 @@ void walk(Io& io, M& m) {
     } else if constexpr (std::is_same_v<T, msg::Fenced>) {
         walk_view(io, m.view);
         io.flag(m.drain);
-    } else {
-        static_assert(std::is_same_v<T, msg::Bye>);
+    } else if constexpr (std::is_same_v<T, msg::Bye>) {
         io.text(m.text);
+    } else if constexpr (std::is_same_v<T, msg::Keys> || std::is_same_v<T, msg::KeysStored>) {
+        io.pin(m.pins.present);
+        io.pin(m.pins.next);
+    } else {
+        static_assert(std::is_same_v<T, msg::Retire>);
     }
 }
 
@@ -193,6 +202,9 @@ constexpr Type type_of() {
     if constexpr (std::is_same_v<M, msg::HolderLost>) return Type::holder_lost;
     if constexpr (std::is_same_v<M, msg::Fenced>) return Type::fenced;
     if constexpr (std::is_same_v<M, msg::Bye>) return Type::bye;
+    if constexpr (std::is_same_v<M, msg::Keys>) return Type::keys;
+    if constexpr (std::is_same_v<M, msg::KeysStored>) return Type::keys_stored;
+    if constexpr (std::is_same_v<M, msg::Retire>) return Type::retire;
 }
 
 /// Tries the alternatives of the variant one after the other.

@@ -88,4 +88,9 @@ Result<Digest> parse_pin(std::string_view text) {
     return pin;
 }
 
+bool well_formed(const KeyPins& pins) {
+    return parse_pin(pins.present).ok() && pins.next != pins.present &&
+           (pins.next.empty() || parse_pin(pins.next).ok());
+}
+
 }  // namespace umbra::gateway

@@ -80,9 +80,10 @@ void Server::Impl::admin(const base::HttpRequest& request, const base::Responder
         return answer({200, status()});
     }
     using Act = void (Impl::*)(const base::HttpRequest&, const base::Responder&);
-    const std::map<std::string, Act> acts{{"/v1/invitations", &Impl::admin_invite},
-                                          {"/v1/remove", &Impl::admin_remove},
-                                          {"/v1/admit", &Impl::admin_admit}};
+    const std::map<std::string, Act> acts{
+        {"/v1/invitations", &Impl::admin_invite}, {"/v1/remove", &Impl::admin_remove},
+        {"/v1/admit", &Impl::admin_admit},        {"/v1/key/rotate", &Impl::admin_key_rotate},
+        {"/v1/key/use", &Impl::admin_key_use},    {"/v1/key/drop", &Impl::admin_key_drop}};
     const auto act = acts.find(path);
     if (act == acts.end()) return answer(base::http_error(404, "there is nothing at this path"));
     if (request.method != "POST") return answer(base::http_error(405, "this is done with POST"));
@@ -122,7 +123,8 @@ std::string Server::Impl::status() const {
         json::object{{"name", settings.name},
                      {"version", UMBRA_VERSION},
                      {"uptime_s", up},
-                     {"pin", identity_->pin()},
+                     {"pin", keys_.identity().pin()},
+                     {"key", keys_.status()},
                      {"listen", door("listen")},
                      {"socks5", door("socks5")},
                      {"http_connect", door("http_connect")},
@@ -140,7 +142,7 @@ std::string Server::Impl::status() const {
 void Server::Impl::admin_invite(const base::HttpRequest& request, const base::Responder& answer) {
     const auto named = names_in(request, answer);
     if (!named) return;
-    const auto pin = parse_pin(identity_->pin());
+    const auto pin = parse_pin(keys_.identity().pin());
     if (!pin) return answer(base::http_error(500, pin.error().message));
     auto made = make_invitation(named->node, named->pair, pin.value(), unix_now());
     if (!made) return answer(base::http_error(500, made.error().message));
@@ -186,6 +188,33 @@ void Server::Impl::admin_admit(const base::HttpRequest& request, const base::Res
     pair->second->admit(named->node, [answer](bool ok, const std::string& text) {
         answer(ok ? base::HttpResponse{200, "{}"} : base::http_error(409, text));
     });
+}
+
+/// What the keys are afterwards, or why they are as they were.
+GatewayKeys::Answer Server::Impl::key_answer(const base::Responder& answer) const {
+    return [this, answer](const Result<Done>& done) {
+        if (done) return answer({200, json::serialize(keys_.status())});
+        answer(base::http_error(done.error().code == Errc::conflict ? 409 : 500,
+                                done.error().message));
+    };
+}
+
+void Server::Impl::admin_key_rotate(const base::HttpRequest&, const base::Responder& answer) {
+    keys_.rotate(key_answer(answer));
+}
+
+void Server::Impl::admin_key_use(const base::HttpRequest& request, const base::Responder& answer) {
+    json::error_code error;
+    const auto body = json::parse(request.body.empty() ? "{}" : request.body, error);
+    const auto* force =
+        !error && body.is_object() ? body.as_object().if_contains("force") : nullptr;
+    if (error || (force != nullptr && !force->is_bool()))
+        return answer(base::http_error(400, R"(the body is {"force": true} or empty)"));
+    keys_.use(force != nullptr && force->as_bool(), key_answer(answer));
+}
+
+void Server::Impl::admin_key_drop(const base::HttpRequest&, const base::Responder& answer) {
+    keys_.drop(key_answer(answer));
 }
 
 }  // namespace umbra::gateway

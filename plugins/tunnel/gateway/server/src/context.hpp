@@ -52,6 +52,7 @@ struct Counters {
 };
 
 class SharedRegister;
+struct Session;
 
 /// What the parts of the server share. They all live on the thread that runs `io`.
 struct Context {
@@ -80,6 +81,8 @@ struct Context {
         std::vector<base::RateLimit>(refusals, base::RateLimit{std::chrono::seconds{1}});
     /// The process can not go on, for example because the disk failed.
     std::function<void(Error)> fail;
+    /// A link was sent its welcome.
+    std::function<void(Session&)> welcomed;
     /// Tells every pair when the loop stood still; to be called before silence is judged.
     std::function<void()> notice_gap;
 

@@ -127,6 +127,20 @@ void print_pair(const json::object& pair) {
     }
 }
 
+/// Nothing while no key changes.
+void print_next_key(const json::object& key) {
+    if (key.at("next").is_null()) return;
+    std::string missing;
+    for (const auto& one : key.at("unconfirmed").as_array()) {
+        const auto& node = one.as_object();
+        missing += (missing.empty() ? "" : ", ") + text(node, "node");
+        if (text(node, "pair") != default_pair) missing += " of pair " + text(node, "pair");
+    }
+    std::printf("next key %s: %s%s\n", text(key, "next").c_str(),
+                missing.empty() ? "confirmed by every instance" : "not confirmed by ",
+                missing.c_str());
+}
+
 /// ": 3 now, 17 served; refused: per_source 2"
 std::string tally(const json::object& counters, const char* now) {
     std::string refused;
@@ -173,6 +187,7 @@ int status(const std::string& admin, bool as_json) {
                 text(all, "name").c_str(), text(all, "version").c_str(),
                 all.at("uptime_s").as_double(), text(all, "listen").c_str(),
                 text(all, "pin").c_str());
+    print_next_key(all.at("key").as_object());
     print_register(all.at("register").as_object());
     for (const auto& pair : all.at("pairs").as_array()) print_pair(pair.as_object());
     for (const auto& one : all.at("listeners").as_array()) {
@@ -205,6 +220,19 @@ int act(const std::string& admin, const char* path, const std::string& node,
     return exit_done;
 }
 
+int key(const std::string& admin, const char* path, const json::object& body, bool as_json) {
+    json::value answer;
+    const int code = ask(admin, {"POST", path, json::serialize(body)}, answer);
+    if (code != exit_done) return code;
+    if (as_json) {
+        std::printf("%s\n", json::serialize(answer).c_str());
+        return exit_done;
+    }
+    std::printf("key %s\n", text(answer.as_object(), "pin").c_str());
+    print_next_key(answer.as_object());
+    return exit_done;
+}
+
 int main_of(int argc, char** argv) {
     CLI::App app{"The cloud end of Umbra's tunnels.", "umbra-gateway"};
     app.set_version_flag("--version", "umbra-gateway " UMBRA_VERSION);
@@ -221,8 +249,8 @@ int main_of(int argc, char** argv) {
         sub->add_option("FILE", file, "gateway.toml")->required();
         sub->callback([&, work] { code = work(file); });
     };
-    const auto with_admin = [&](const char* name, const char* help) {
-        auto* sub = app.add_subcommand(name, help);
+    const auto with_admin = [&](CLI::App& above, const char* name, const char* help) {
+        auto* sub = above.add_subcommand(name, help);
         sub->add_option("--admin", admin,
                         "Where the running gateway is asked: unix:/path (also UMBRA_ADMIN)")
             ->capture_default_str();
@@ -230,14 +258,14 @@ int main_of(int argc, char** argv) {
         return sub;
     };
     const auto with_node = [&](const char* name, const char* help, const char* path) {
-        auto* sub = with_admin(name, help);
+        auto* sub = with_admin(app, name, help);
         sub->add_option("NAME", node, "Name of the instance")->required();
         sub->add_option("--pair", pair, "Pair of the instance")->capture_default_str();
         sub->callback([&, path] { code = act(admin, path, node, pair, as_json); });
     };
     with_file("run", "Run the gateway in the foreground", run);
     with_file("check", "Validate a gateway file", check);
-    with_admin("status", "Show instances, register, listeners and counters")->callback([&] {
+    with_admin(app, "status", "Show instances, register, listeners and counters")->callback([&] {
         code = status(admin, as_json);
     });
     with_node("invite", "Print a one-time invitation for an instance", "/v1/invitations");
@@ -246,7 +274,25 @@ int main_of(int argc, char** argv) {
               "Let an instance claim although it is not in sync; what only lost instances "
               "had is gone",
               "/v1/admit");
-    const std::vector<std::string> commands{"run", "check", "status", "invite", "remove", "admit"};
+    auto* keys = app.add_subcommand("key", "Change the key of the gateway");
+    keys->require_subcommand(1);
+    bool force = false;
+    const auto with_key = [&](const char* name, const char* help, const char* path) {
+        auto* sub = with_admin(*keys, name, help);
+        sub->callback([&, path] {
+            json::object body;
+            if (force) body["force"] = true;
+            code = key(admin, path, body, as_json);
+        });
+        return sub;
+    };
+    with_key("rotate", "Make the next key and announce it to every instance", "/v1/key/rotate");
+    with_key("use", "Use the next key for new links, once every instance has confirmed it",
+             "/v1/key/use")
+        ->add_flag("--force", force, "Also without; the others have to enrol again");
+    with_key("drop", "Take the next key back", "/v1/key/drop");
+    const std::vector<std::string> commands{"run",    "check", "status", "invite",
+                                            "remove", "admit", "key"};
     if (argc > 1 && argv[1][0] != '-' && std::ranges::count(commands, argv[1]) == 0) {
         complain("unknown command " + ("\"" + std::string(argv[1]) + "\"") + "; " +
                  config::suggest(argv[1], commands));

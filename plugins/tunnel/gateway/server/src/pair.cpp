@@ -171,6 +171,8 @@ void Pair::control(const std::shared_ptr<Session>& session, const ControlMessage
                                in_sync->epoch,
                                in_sync->seq,
                                {in_sync->members.begin(), in_sync->members.end()}});
+    } else if (std::holds_alternative<msg::Retire>(message)) {
+        session->retiring = true;
     } else if (!std::holds_alternative<msg::Bye>(message)) {
         ++context_.counters.protocol_errors;
         session->link->close("a message that only a gateway sends");
@@ -194,6 +196,11 @@ void Pair::activate(Session& session, const msg::Activate& ask) {
         base::info(log_room, "pair {}: {} is active, epoch {}; {} clients waited", name_,
                    session.node, ask.epoch, parked_.size());
     release_parked();
+}
+
+void Pair::each_link(const std::function<void(Session&)>& visit) {
+    for (const auto& [name, node] : nodes_)
+        for (const auto& session : node.sessions) visit(*session);
 }
 
 void Pair::enrolled(const std::string& node) { tell(fact::Enrolled{node}); }
@@ -271,6 +278,7 @@ void Pair::carry_out(const effect::Welcome& e) {
     auto& link = *greeting_->link;
     link.send(msg::Welcome{context_.settings.name, e.view, count(ping), count(lease)});
     link.admit(ping, dead_after(lease), 0ns);
+    if (context_.welcomed) context_.welcomed(*greeting_);
     base::info(log_room, "pair {}: link {} of node {} from {}", name_, node.sessions.size(), e.node,
                link.peer_address());
     ++activations_;
@@ -418,6 +426,8 @@ json::object Pair::status(const Roster& roster) {
                 round_trip = std::max(round_trip, session->link->round_trip());
                 connections.push_back(
                     json::object{{"address", session->link->peer_address()},
+                                 {"pin", session->link->peer_pin()},
+                                 {"gateway_pin", session->link->own_pin()},
                                  {"rtt_us", us(session->link->round_trip())},
                                  {"heard_ms", milliseconds(now - session->link->last_heard())},
                                  {"streams", session->link->streams()},
@@ -427,6 +437,10 @@ json::object Pair::status(const Roster& roster) {
         json::object node{{"node", known.node}, {"connected", links > 0}, {"links", links},
                           {"streams", open},    {"heard_ms", nullptr},    {"rtt_us", nullptr},
                           {"pin", known.pin},   {"enrolled", known.since}};
+        node["next_pin"] = known.next_pin.empty() ? json::value(nullptr)
+                                                  : json::value(json::string(known.next_pin));
+        node["knows"] =
+            known.knows.empty() ? json::value(nullptr) : json::value(json::string(known.knows));
         if (links > 0) node["heard_ms"] = milliseconds(now - heard);
         if (round_trip > 0ns) node["rtt_us"] = us(round_trip);
         node["connections"] = std::move(connections);

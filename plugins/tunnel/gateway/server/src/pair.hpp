@@ -30,6 +30,8 @@ struct Session {
     std::shared_ptr<Link> link;
     std::string node;
     BootId boot{};
+    bool changes_keys = false;  ///< What it said of its keys is not stored yet.
+    bool retiring = false;      ///< Used for new streams only if there is no other.
 };
 
 /// One pair of instances: its register, its links, and the clients that want to reach it.
@@ -57,6 +59,7 @@ public:
     /// Why this process may not call out under `epoch`; nothing when it is the active one.
     [[nodiscard]] std::optional<OpenStatus> objection(const Session& session, Epoch epoch) const;
 
+    void each_link(const std::function<void(Session&)>& visit);
     void enrolled(const std::string& node);
     void removed(const std::string& node);
     void admit(const std::string& node, AdmitAnswer answer);

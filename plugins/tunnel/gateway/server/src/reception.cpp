@@ -17,8 +17,7 @@ std::int64_t unix_now() {
 
 }  // namespace
 
-Reception::Reception(Context& context, TlsIdentity identity, Desk desk)
-    : context_(context), identity_(std::move(identity)), desk_(std::move(desk)) {}
+Reception::Reception(Context& context, Desk desk) : context_(context), desk_(std::move(desk)) {}
 
 void Reception::receive(tcp::socket socket) {
     if (pending_.size() >= pending_max) {
@@ -30,7 +29,7 @@ void Reception::receive(tcp::socket socket) {
     }
     const auto guest = std::make_shared<Guest>();
     guest->link = Link::make(
-        std::move(socket), identity_,
+        std::move(socket), desk_.identity(),
         {.budget = context_.budget, .talkers = context_.talkers, .loop = context_.loops.pick()});
     pending_.push_back(guest);
     LinkEvents events;
@@ -75,7 +74,10 @@ void Reception::on_closed(const GuestPtr& guest, const LinkClosed& closed) {
 }
 
 void Reception::on_control(const GuestPtr& guest, ControlMessage message) {
-    if (guest->session) return guest->pair->control(guest->session, message);
+    if (guest->session) {
+        if (desk_.keys(*guest->pair, guest->session, message)) return;
+        return guest->pair->control(guest->session, message);
+    }
     if (guest->said) return;  // It is on its way out, or its enrolment is being written.
     guest->said = true;
     if (const auto* first = std::get_if<msg::Hello>(&message)) return hello(guest, *first);

@@ -27,6 +27,12 @@ public:
     /// What it needs to know of the rest of the server.
     struct Desk {
         std::function<const Roster&()> roster;
+        /// The key for a new link.
+        std::function<const TlsIdentity&()> identity;
+        /// Takes a message about keys. @return false: it is about something else
+        std::function<bool(const Pair& pair, const std::shared_ptr<Session>&,
+                           const ControlMessage&)>
+            keys;
         /// The pair of that name; made when there is none.
         std::function<Result<Pair*>(const std::string& name)> pair;
         /// Takes a stream that the instance opens.
@@ -38,7 +44,7 @@ public:
             change;
     };
 
-    Reception(Context& context, TlsIdentity identity, Desk desk);
+    Reception(Context& context, Desk desk);
 
     void receive(boost::asio::ip::tcp::socket socket);
     void stop();
@@ -62,7 +68,6 @@ private:
     void log_stranger(const GuestPtr& guest, std::string_view text);
 
     Context& context_;
-    TlsIdentity identity_;
     Desk desk_;
     std::list<GuestPtr> pending_;
     base::RateLimit stranger_log_{std::chrono::seconds{1}};

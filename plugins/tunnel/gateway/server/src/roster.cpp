@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace umbra::gateway {
 namespace json = boost::json;
@@ -38,9 +39,18 @@ Result<Roster> Roster::parse(std::string_view text) {
             return Error{Errc::data_loss, "it was written by another version"};
         Roster roster;
         for (const auto& one : root.at("nodes").as_array()) {
-            EnrolledNode node{name_of(one, "node"), name_of(one, "pair"), text_of(one, "pin"),
-                              text_of(one, "since")};
-            if (!parse_pin(node.pin)) return Error{Errc::data_loss, "a pin in it is damaged"};
+            EnrolledNode node{name_of(one, "node"),
+                              name_of(one, "pair"),
+                              text_of(one, "pin"),
+                              text_of(one, "since"),
+                              {},
+                              {}};
+            // Versions before these did not write them.
+            if (one.as_object().contains("next_pin")) node.next_pin = text_of(one, "next_pin");
+            if (one.as_object().contains("knows")) node.knows = text_of(one, "knows");
+            if (!well_formed({node.pin, node.next_pin}) ||
+                (!node.knows.empty() && !parse_pin(node.knows)))
+                return Error{Errc::data_loss, "a pin in it is damaged"};
             roster.nodes_.push_back(std::move(node));
         }
         for (const auto& one : root.at("invitations").as_array()) {
@@ -64,9 +74,13 @@ Result<Roster> Roster::parse(std::string_view text) {
 
 std::string Roster::to_json() const {
     json::array nodes;
-    for (const auto& one : nodes_)
-        nodes.push_back(json::object{
-            {"node", one.node}, {"pair", one.pair}, {"pin", one.pin}, {"since", one.since}});
+    for (const auto& one : nodes_) {
+        json::object node{
+            {"node", one.node}, {"pair", one.pair}, {"pin", one.pin}, {"since", one.since}};
+        if (!one.next_pin.empty()) node["next_pin"] = one.next_pin;
+        if (!one.knows.empty()) node["knows"] = one.knows;
+        nodes.push_back(std::move(node));
+    }
     json::array invitations;
     for (const auto& one : invitations_)
         invitations.push_back(json::object{{"id", to_hex(one.id)},
@@ -85,7 +99,9 @@ std::string Roster::to_json() const {
 }
 
 const EnrolledNode* Roster::find_pin(std::string_view pin) const {
-    const auto found = std::ranges::find(nodes_, pin, &EnrolledNode::pin);
+    const auto found = std::ranges::find_if(nodes_, [&](const EnrolledNode& one) {
+        return KeyPins{one.pin, one.next_pin}.contains(pin);
+    });
     return found == nodes_.end() ? nullptr : &*found;
 }
 
@@ -93,6 +109,10 @@ const EnrolledNode* Roster::find_node(std::string_view pair, std::string_view no
     const auto found = std::ranges::find_if(
         nodes_, [&](const EnrolledNode& one) { return one.pair == pair && one.node == node; });
     return found == nodes_.end() ? nullptr : &*found;
+}
+
+EnrolledNode* Roster::node_at(std::string_view pair, std::string_view node) {
+    return const_cast<EnrolledNode*>(std::as_const(*this).find_node(pair, node));
 }
 
 const OpenInvitation* Roster::find_invitation(const InvitationId& id) const {
@@ -133,10 +153,12 @@ Result<Done> Roster::invite(OpenInvitation invitation) {
 void Roster::enrol(const InvitationId& id, std::string pin, std::string since) {
     const auto found = std::ranges::find(invitations_, id, &OpenInvitation::id);
     if (found == invitations_.end()) return;
-    EnrolledNode node{found->node, found->pair, std::move(pin), std::move(since)};
+    EnrolledNode node{found->node, found->pair, std::move(pin), std::move(since), {}, {}};
     invitations_.erase(found);
     remove(node.pair, node.node);
-    std::erase_if(nodes_, [&](const EnrolledNode& one) { return one.pin == node.pin; });
+    std::erase_if(nodes_, [&](const EnrolledNode& one) {
+        return KeyPins{one.pin, one.next_pin}.contains(node.pin);
+    });
     pairs_.insert(node.pair);
     nodes_.push_back(std::move(node));
 }
@@ -146,6 +168,34 @@ bool Roster::count_wrong(const InvitationId& id) {
     if (found == invitations_.end() || ++found->wrong < wrong_proofs_max) return false;
     invitations_.erase(found);
     return true;
+}
+
+Result<Done> Roster::set_keys(std::string_view pair, std::string_view node, std::string_view shown,
+                              const KeyPins& theirs) {
+    auto* known = node_at(pair, node);
+    if (known == nullptr || !KeyPins{known->pin, known->next_pin}.contains(shown))
+        return Error{Errc::refused, "the key of its link is not enrolled any more"};
+    for (const auto& one : nodes_)
+        if (&one != known && (theirs.contains(one.pin) || theirs.contains(one.next_pin)))
+            return Error{Errc::refused, "node " + one.node + " has that key"};
+    known->pin = theirs.present;
+    known->next_pin = theirs.next;
+    return Done{};
+}
+
+Result<Done> Roster::note_known(std::string_view pair, std::string_view node, std::string pin) {
+    auto* known = node_at(pair, node);
+    if (known == nullptr) return Error{Errc::refused, "it was removed just now"};
+    if (known->knows == pin) return Error{Errc::conflict, "that is known"};
+    known->knows = std::move(pin);
+    return Done{};
+}
+
+std::vector<const EnrolledNode*> Roster::who_does_not_know(std::string_view pin) const {
+    std::vector<const EnrolledNode*> nodes;
+    for (const auto& one : nodes_)
+        if (one.knows != pin) nodes.push_back(&one);
+    return nodes;
 }
 
 bool Roster::remove(std::string_view pair, std::string_view node) {

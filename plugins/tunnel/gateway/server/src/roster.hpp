@@ -23,7 +23,9 @@ struct EnrolledNode {
     std::string node;
     std::string pair;
     std::string pin;
-    std::string since;  ///< Wall time, for people.
+    std::string since;       ///< Wall time, for people.
+    std::string next_pin{};  ///< Of the key that will replace it; empty: none.
+    std::string knows{};     ///< Newest key of this gateway that it has stored; empty: unknown.
 
     bool operator==(const EnrolledNode&) const = default;
 };
@@ -46,6 +48,7 @@ public:
     [[nodiscard]] static Result<Roster> parse(std::string_view json);
     [[nodiscard]] std::string to_json() const;
 
+    /// By the present or the next one.
     [[nodiscard]] const EnrolledNode* find_pin(std::string_view pin) const;
     [[nodiscard]] const EnrolledNode* find_node(std::string_view pair, std::string_view node) const;
     [[nodiscard]] const OpenInvitation* find_invitation(const InvitationId& id) const;
@@ -63,12 +66,21 @@ public:
     void enrol(const InvitationId& id, std::string pin, std::string since);
     /// @return whether the invitation is used up by it
     bool count_wrong(const InvitationId& id);
+    /// The node says over a link of the key `shown` which keys it has; no other is let in.
+    /// @return `refused` when `shown` is not its key any more, or another node has one of `theirs`
+    Result<Done> set_keys(std::string_view pair, std::string_view node, std::string_view shown,
+                          const KeyPins& theirs);
+    /// It has stored this key of the gateway. @return `conflict` when that is no news
+    Result<Done> note_known(std::string_view pair, std::string_view node, std::string pin);
+    [[nodiscard]] std::vector<const EnrolledNode*> who_does_not_know(std::string_view pin) const;
     /// @return false when there is no such node
     bool remove(std::string_view pair, std::string_view node);
 
     bool operator==(const Roster&) const = default;
 
 private:
+    [[nodiscard]] EnrolledNode* node_at(std::string_view pair, std::string_view node);
+
     std::vector<EnrolledNode> nodes_;
     std::vector<OpenInvitation> invitations_;
     std::set<std::string> pairs_;

@@ -47,6 +47,13 @@ Result<Done> Server::run() { return impl_->run(); }
 
 Server::Impl::Impl(Settings settings)
     : context_(std::move(settings)),
+      keys_(context_,
+            {.roster = [this]() -> const Roster& { return roster_; },
+             .change = [this](Edit edit, Edited done) { change(std::move(edit), std::move(done)); },
+             .each_link =
+                 [this](const std::function<void(Session&)>& visit) {
+                     for (const auto& [name, pair] : pairs_) pair->each_link(visit);
+                 }}),
       ways_in_(context_,
                [this](const std::string& pair, std::shared_ptr<Client> client) {
                    pairs_.at(pair)->serve(std::move(client));
@@ -61,6 +68,7 @@ Server::Impl::Impl(Settings settings)
         context_.io.stop();
     };
     context_.notice_gap = [this] { notice_gap(); };
+    context_.welcomed = [this](Session& session) { keys_.welcomed(session); };
 }
 
 Server::Impl::~Impl() {
@@ -74,13 +82,18 @@ Result<Done> Server::Impl::open() {
     if (auto done = read_state(); !done) return done;
     Reception::Desk desk;
     desk.roster = [this]() -> const Roster& { return roster_; };
+    desk.identity = [this]() -> const TlsIdentity& { return keys_.identity(); };
+    desk.keys = [this](const Pair& of, const std::shared_ptr<Session>& session,
+                       const ControlMessage& message) {
+        return keys_.control(session, of.name(), message);
+    };
     desk.pair = [this](const std::string& name) { return pair(name); };
     desk.call_out = [this](const Pair& from, const Session& session,
                            std::shared_ptr<Stream> stream) {
         channels_.offer(from, session, std::move(stream));
     };
     desk.change = [this](Edit edit, Edited done) { change(std::move(edit), std::move(done)); };
-    reception_ = std::make_unique<Reception>(context_, *identity_, std::move(desk));
+    reception_ = std::make_unique<Reception>(context_, std::move(desk));
     if (auto done = open_doors(); !done) return done;
     return open_admin();
 }
@@ -97,14 +110,12 @@ Result<Done> Server::Impl::read_state() {
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
         return Error{Errc::conflict,
                      "another umbra-gateway runs on " + dir.string() + "; stop it first"};
-    auto identity = TlsIdentity::load_or_create(dir, context_.settings.name, Side::gateway);
-    if (!identity) return identity.error();
-    identity_ = std::move(identity).value();
+    if (auto opened = keys_.open(); !opened) return opened;
 
     if (const auto& shared = context_.settings.shared) {
         constexpr std::size_t id_begin = std::string_view("sha256:").size(), id_length = 32;
-        shared_ = std::make_unique<SharedRegister>(context_, *shared,
-                                                   identity_->pin().substr(id_begin, id_length));
+        shared_ = std::make_unique<SharedRegister>(
+            context_, *shared, keys_.identity().pin().substr(id_begin, id_length));
         context_.shared = shared_.get();
         if (auto opened = shared_->open(); !opened) return opened.error();
     }
@@ -215,7 +226,7 @@ Result<Done> Server::Impl::run() {
     next_turn_ = base::boot_now();
     tick();
     base::info(log_room, "gateway {} listens on {}, key {}", context_.settings.name,
-               doors_.at("listen")->address(), identity_->pin());
+               doors_.at("listen")->address(), keys_.identity().pin());
     if (auto told = base::notify("READY=1"); !told)
         base::warn(log_room, "cannot tell the service manager: {}", told.error().message);
     boost::asio::steady_timer started{context_.io, start_length};

@@ -3,6 +3,7 @@
 #include "channels.hpp"
 #include "context.hpp"
 #include "door.hpp"
+#include "gateway_keys.hpp"
 #include "pair.hpp"
 #include "reception.hpp"
 #include "reload.hpp"
@@ -11,7 +12,6 @@
 #include "shared_register.hpp"
 #include "ways_in.hpp"
 #include <umbra/base/http_server.hpp>
-#include <umbra/gateway/identity.hpp>
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -57,11 +57,15 @@ private:
     void admin_invite(const base::HttpRequest& request, const base::Responder& answer);
     void admin_remove(const base::HttpRequest& request, const base::Responder& answer);
     void admin_admit(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_key_rotate(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_key_use(const base::HttpRequest& request, const base::Responder& answer);
+    void admin_key_drop(const base::HttpRequest& request, const base::Responder& answer);
+    [[nodiscard]] GatewayKeys::Answer key_answer(const base::Responder& answer) const;
     [[nodiscard]] std::string status() const;
     [[nodiscard]] std::string bound_address(const ListenerSettings& listener) const;
 
     Context context_;
-    std::optional<TlsIdentity> identity_;
+    GatewayKeys keys_;
     Roster roster_;
     std::deque<std::pair<Edit, Edited>> changes_;
     bool changing_ = false;

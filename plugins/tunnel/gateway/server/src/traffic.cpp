@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <tuple>
 
 namespace umbra::gateway {
 
@@ -44,15 +45,16 @@ std::shared_ptr<Link> Pair::route() const {
     const auto found = nodes_.find(active_->node);
     if (found == nodes_.end() || found->second.boot != active_->boot) return nullptr;
     std::shared_ptr<Link> best;
+    std::tuple<bool, std::size_t, std::size_t> least;
     Instant heard{};
     for (const auto& session : found->second.sessions) {
         const auto& link = session->link;
         heard = std::max(heard, link->last_heard());
         if (!link->is_open() || link->streams() >= streams_per_link_max) continue;
-        const auto load = [](const Link& one) {
-            return std::pair(one.unsent() / (64 * 1024), one.streams());
-        };
-        if (!best || load(*link) < load(*best)) best = link;
+        const std::tuple load(session->retiring, link->unsent() / (64 * 1024), link->streams());
+        if (best && load >= least) continue;
+        best = link;
+        least = load;
     }
     // A silent node is most likely dead; who is sent there waits longer than who is parked.
     if (best && boot_now() - heard >= context_.settings.lease) return nullptr;

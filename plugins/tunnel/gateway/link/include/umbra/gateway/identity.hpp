@@ -17,9 +17,9 @@ enum class Side { agent, gateway };
 
 /// Own key and self-signed certificate, ready for links. Copies share it. Any thread.
 ///
-/// TLS 1.3 only, ALPN "umbra/1", both sides present a certificate. Nobody's certificate is believed
-/// for its content: an end is known by the pin of its public key, "sha256:" and 64 hexadecimal
-/// digits over the SubjectPublicKeyInfo.
+/// TLS 1.3 only, ALPN "umbra/1.1" or "umbra/1", both sides present a certificate. Nobody's
+/// certificate is believed for its content: an end is known by the pin of its public key, "sha256:"
+/// and 64 hexadecimal digits over the SubjectPublicKeyInfo.
 class TlsIdentity {
 public:
     /// Reads `tls.key` and `tls.crt` from `dir`, or makes and stores them (mode 0600) when neither

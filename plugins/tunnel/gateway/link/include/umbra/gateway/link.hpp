@@ -76,7 +76,7 @@ struct LinkClosed {
         local,      ///< `close()` was called here.
         lost,       ///< The connection ended or broke.
         handshake,  ///< TLS failed, or it took too long.
-        wrong_key,  ///< The peer's key is not `LinkOptions::expected_pin`.
+        wrong_key,  ///< The peer's key is none of `LinkOptions::expected`.
         protocol,   ///< The peer broke a rule or a limit; to be counted.
         silent,     ///< Nothing was heard for `dead_after`.
     };
@@ -96,7 +96,7 @@ struct LinkEvents {
 };
 
 struct LinkOptions {
-    std::string expected_pin{};  ///< Only this key is accepted; empty: any, the owner decides.
+    KeyPins expected{};  ///< Only these keys are accepted; none: any, the owner decides.
     /// Both 0: neither pings nor watches. May be changed at `admit()`. Without `proof_for` pings go
     /// out less often, at most once a second and four times in `dead_after`: the other end pings.
     Duration ping_every{};
@@ -150,6 +150,11 @@ public:
 
     /// Empty before `on_ready`.
     [[nodiscard]] virtual const std::string& peer_pin() const noexcept = 0;
+    /// Of the key that this end showed.
+    [[nodiscard]] virtual const std::string& own_pin() const noexcept = 0;
+    /// Minor version of the protocol that both ends know: what needs a higher one is not sent. 0
+    /// before `on_ready`.
+    [[nodiscard]] virtual int minor() const noexcept = 0;
     /// "host:port" of the other end.
     [[nodiscard]] virtual const std::string& peer_address() const noexcept = 0;
     /// Keying material of this connection (RFC 5705); equal on both ends. After `on_ready`.

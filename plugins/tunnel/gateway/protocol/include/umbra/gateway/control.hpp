@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -17,11 +18,15 @@
 namespace umbra::gateway {
 
 inline constexpr std::uint16_t protocol_version = 1;
+/// What TLS agrees on as ALPN is "umbra/1" or "umbra/1.1"; the latter permits the messages `Keys`,
+/// `KeysStored` and `Retire`, which older ends take for a broken rule.
+inline constexpr int protocol_minor = 1;
 inline constexpr std::size_t control_bytes_max = 65535;       ///< type and body of one message
 inline constexpr std::size_t control_bytes_max_early = 4096;  ///< the same, before the welcome
 inline constexpr std::size_t name_bytes_max = 255;            ///< node, incarnation, gateway name
 inline constexpr std::size_t text_bytes_max = 1024;           ///< sentences for people
 inline constexpr std::size_t members_max = 64;                ///< of an in-sync set
+inline constexpr std::size_t pin_bytes_max = 71;              ///< "sha256:" and 64 digits
 
 /// Part a link plays: which process, which of its connections.
 using BootId = std::array<std::uint8_t, 16>;
@@ -34,6 +39,17 @@ struct Member {
     std::string incarnation{};
 
     auto operator<=>(const Member&) const = default;
+};
+
+/// By which keys an end is known: pins, "sha256:" and 64 hexadecimal digits.
+struct KeyPins {
+    std::string present{};
+    std::string next{};  ///< Will replace it; empty: none.
+
+    [[nodiscard]] bool contains(std::string_view pin) const {
+        return !pin.empty() && (pin == present || pin == next);
+    }
+    bool operator==(const KeyPins&) const = default;
 };
 
 /// The register of one pair as the gateway shows it to its nodes.
@@ -188,13 +204,30 @@ struct Bye {
     bool operator==(const Bye&) const = default;
 };
 
+/// Both directions, after the welcome: the sender's key on new links from now on, and the one that
+/// will replace it. The receiver believes both and no other, and answers once it has stored that.
+struct Keys {
+    KeyPins pins{};
+    bool operator==(const Keys&) const = default;
+};
+/// Both directions, the answer.
+struct KeysStored {
+    KeyPins pins{};
+    bool operator==(const KeysStored&) const = default;
+};
+/// A -> G: no new streams over this link while the node has another one; the agent closes it when
+/// its last stream has ended, and dials again with the keys of now. Not answered.
+struct Retire {
+    bool operator==(const Retire&) const = default;
+};
+
 }  // namespace msg
 
 using ControlMessage =
     std::variant<msg::Hello, msg::Enrol, msg::Claim, msg::Activate, msg::Consent, msg::Drain,
                  msg::InSync, msg::Welcome, msg::Refused, msg::Enrolled, msg::ClaimAnswer,
                  msg::Activated, msg::RefusedEpoch, msg::Answer, msg::Register, msg::HolderLost,
-                 msg::Fenced, msg::Bye>;
+                 msg::Fenced, msg::Bye, msg::Keys, msg::KeysStored, msg::Retire>;
 
 /// Label and length of the TLS exporter value that an `Enrol` proves knowledge over.
 inline constexpr std::string_view enrol_exporter_label = "EXPORTER-umbra-enrol";

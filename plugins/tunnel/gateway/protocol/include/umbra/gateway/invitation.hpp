@@ -29,5 +29,7 @@ struct Invitation {
 [[nodiscard]] std::string pin_text(const Digest& pin);
 /// @return `Errc::invalid` for anything else.
 [[nodiscard]] Result<Digest> parse_pin(std::string_view text);
+/// A pin, and another one or none.
+[[nodiscard]] bool well_formed(const KeyPins& pins);
 
 }  // namespace umbra::gateway
