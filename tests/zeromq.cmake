@@ -21,6 +21,7 @@ if(TARGET umbra_zeromq)
   umbra_add_test(zeromq_unit_test LABEL unit
       SOURCES unit/transport/zeromq/authentication_test.cpp
               integration/transport/libzmq_tsan.cpp
+              unit/transport/zeromq/event_port_test.cpp
               unit/transport/zeromq/events_test.cpp
               unit/transport/zeromq/permits_test.cpp
               unit/transport/zeromq/probe_test.cpp

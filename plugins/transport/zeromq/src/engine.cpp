@@ -84,7 +84,7 @@ void Engine::turn() {
     if (link_) link_->step(now, set);
     introductions_.step(now);
     report(now);
-    if (waiting_.canceled()) waiting_.fail(Errc::canceled, "the wait for an event was cancelled");
+    events_.drop_canceled();
 }
 
 void Engine::break_off(const Error& why) {
@@ -92,7 +92,7 @@ void Engine::break_off(const Error& why) {
     host_.error(why.message);
     close_all(why);
     broken_ = why;
-    if (waiting_) waiting_.fail(why);
+    events_.close(why);
 }
 
 void Engine::close_all(const Error& why) {
@@ -107,7 +107,7 @@ void Engine::close_all(const Error& why) {
 void Engine::tear_down() {
     const Error closed{Errc::closed, "the transport is stopping"};
     close_all(closed);
-    if (waiting_) waiting_.fail(closed);
+    events_.end(closed);
     mailbox_.close();
     // Ends the ZAP thread; its socket is the last one, so that the context can close.
     zmq_.shutdown();
@@ -233,16 +233,6 @@ void Engine::request(Frames frames, Reply<Frames> reply) {
     }
 }
 
-void Engine::next_event(Reply<TransportEvent> reply) {
-    if (waiting_) {
-        reply.fail(Errc::conflict, "another wait for an event is open");
-        return;
-    }
-    waiting_ = std::move(reply);
-    deliver();
-    if (waiting_ && broken_) waiting_.fail(*broken_);
-}
-
 void Engine::answer(std::uint64_t id, const Frames& frames, Reply<Done> reply) {
     service_->answer(id, frames, std::move(reply));
 }
@@ -261,16 +251,7 @@ void Engine::introduce(const std::string& respond, const std::string& server_ide
 // --- events
 // ---------------------------------------------------------------------------------------
 
-bool Engine::emit(TransportEvent event) {
-    const bool kept = events_.push(std::move(event));
-    deliver();
-    return kept;
-}
-
-void Engine::deliver() {
-    if (!waiting_) return;
-    if (const auto event = events_.pop()) waiting_.ok(*event);
-}
+bool Engine::emit(TransportEvent event) { return events_.push(std::move(event)); }
 
 void Engine::report(TimePoint now) {
     if (now - reported_at_ < repeat_interval) return;

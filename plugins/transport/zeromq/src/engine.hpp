@@ -1,6 +1,6 @@
 #pragma once
 
-#include "events.hpp"
+#include "event_port.hpp"
 #include "introductions.hpp"
 #include "keys.hpp"
 #include "mailbox.hpp"
@@ -19,7 +19,7 @@ namespace umbra::zeromq {
 
 /// The socket thread: owns the ZeroMQ context and every socket, carries out what the host asks, and
 /// keeps events until the host pulls them. Everything but the constructor, the destructor,
-/// `submit()` and `wake()` runs on that thread.
+/// `submit()` and `next_event()` runs on that thread.
 ///
 /// Fails closed: when the ZAP handler ends, or something unexpected is thrown, every socket is
 /// closed and every operation is answered with the reason.
@@ -44,11 +44,13 @@ public:
             std::make_unique<Call<T, F>>(std::move(reply), std::move(f), Broken::is_handled));
     }
 
+    /// Threads: any.
+    void next_event(Reply<TransportEvent> reply) { events_.take(std::move(reply)); }
+
     void open(TransportSpec spec, Reply<TransportOpened> reply);
     void reconfigure(TransportSpec spec, Reply<Done> reply);
     void publish(const Frames& frames, Reply<Done> reply);
     void request(Frames frames, Reply<Frames> reply);
-    void next_event(Reply<TransportEvent> reply);
     void answer(std::uint64_t id, const Frames& frames, Reply<Done> reply);
     void set_pong(Pong pong, Reply<Done> reply);
     void introduce(const std::string& respond, const std::string& server_identity,
@@ -88,7 +90,6 @@ private:
     template <class T>
     [[nodiscard]] bool try_dial_peer(Reply<T>& reply);
     bool emit(TransportEvent event);
-    void deliver();
     void report(TimePoint now);
 
     Context host_;
@@ -109,8 +110,7 @@ private:
     TransportSpec spec_;
     bool is_open_ = false;
 
-    EventQueue events_;
-    Reply<TransportEvent> waiting_;
+    EventPort events_;
     TimePoint reported_at_{};
     std::uint64_t dropped_told_ = 0;
 

@@ -36,9 +36,11 @@ public:
             command->refuse();
             return;
         }
+        const bool first = commands_.empty();
         commands_.push_back(std::move(command));
         lock.unlock();
-        wake();
+        // Whoever takes the first takes them all.
+        if (first) wake();
     }
     void wake() { ::eventfd_write(fd_, 1); }
 

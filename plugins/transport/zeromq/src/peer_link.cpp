@@ -66,7 +66,7 @@ void PeerLink::prepare(PollSet& set) {
                 writes ? static_cast<short>(ZMQ_POLLIN | ZMQ_POLLOUT) : short{ZMQ_POLLIN});
         set.until((*dialer)->next_step());
     }
-    if (probe_.fd() >= 0) set.add(probe_.fd(), ZMQ_POLLOUT);
+    if (probe_.fd() >= 0) set.add(probe_.fd(), POLLOUT);
     set.until(probe_.next_step());
     set.until(requests_.next_deadline());
 }

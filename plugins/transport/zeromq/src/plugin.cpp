@@ -58,10 +58,7 @@ public:
             e.request(std::move(frames), std::move(r));
         });
     }
-    void next_event(Reply<TransportEvent> reply) override {
-        engine_.submit_always(std::move(reply),
-                              [](Engine& e, auto r) { e.next_event(std::move(r)); });
-    }
+    void next_event(Reply<TransportEvent> reply) override { engine_.next_event(std::move(reply)); }
     void answer(std::uint64_t id, Frames frames, Reply<Done> reply) override {
         engine_.submit(std::move(reply), [id, frames = std::move(frames)](Engine& e, auto r) {
             e.answer(id, frames, std::move(r));
