@@ -8,7 +8,7 @@ if(TARGET umbra_gateway_link)
     SOURCES integration/gateway/link_test.cpp integration/gateway/link_abuse_test.cpp
             integration/gateway/link_faults_test.cpp
             unit/gateway/byte_queue_test.cpp unit/gateway/next_key_test.cpp
-            unit/gateway/talkers_test.cpp
+            unit/gateway/sparse_traffic_test.cpp
     LIBRARIES umbra_gateway_link OpenSSL::SSL)
   target_include_directories(gateway_link_test PRIVATE
     ${PROJECT_SOURCE_DIR}/plugins/tunnel/gateway/link/src)

@@ -94,26 +94,34 @@ TEST(WindowTest, AShortPathKeepsTheFirstWindow) {
     EXPECT_EQ(transfer.receiver.window(), window_bytes_initial);
 }
 
-TEST(WindowTest, AStreamThatIsAloneGetsMoreAtOnceAndLosesItAtOnce) {
+TEST(WindowTest, AmongBulkAloneAStreamGetsMoreAtOnceAndLosesItAtOnce) {
     ReceiveWindow window;
     ASSERT_TRUE(window.received(fifth));
-    EXPECT_EQ(window.delivered(fifth, {.alone = true}),
-              window_bytes_alone - window_bytes_initial + fifth);
-    // Another one comes: what is out is used up first, then it is as before.
-    ASSERT_TRUE(window.received(window_bytes_alone - window_bytes_initial));
-    EXPECT_EQ(window.delivered(window_bytes_alone - window_bytes_initial, {}), 0u);
+    EXPECT_EQ(window.delivered(fifth, {.only_bulk = true}),
+              window_bytes_bulk - window_bytes_initial + fifth);
+    // One comes that sends little: what is out is used up first, then it is as before.
+    ASSERT_TRUE(window.received(window_bytes_bulk - window_bytes_initial));
+    EXPECT_EQ(window.delivered(window_bytes_bulk - window_bytes_initial, {}), 0u);
     ASSERT_TRUE(window.received(fifth));
     EXPECT_EQ(window.delivered(fifth, {}), fifth);
 }
 
-TEST(WindowTest, BeingAloneWidensNothingWhereMemoryIsShort) {
+TEST(WindowTest, AWideWindowIsForUsersWhoKeepUp) {
+    ReceiveWindow window;
+    ASSERT_TRUE(window.received(fifth + held_bytes_high + 1));
+    EXPECT_EQ(window.delivered(fifth, {.only_bulk = true}), fifth);
+    EXPECT_EQ(window.delivered(1, {.only_bulk = true}),
+              window_bytes_bulk - window_bytes_initial + 1);
+}
+
+TEST(WindowTest, BulkWidensNothingWhereMemoryIsShort) {
     ReceiveWindow window;
     ASSERT_TRUE(window.received(fifth));
-    EXPECT_EQ(window.delivered(fifth, {.may_widen = false, .alone = true}), fifth);
+    EXPECT_EQ(window.delivered(fifth, {.may_widen = false, .only_bulk = true}), fifth);
 }
 
 TEST(WindowTest, WhatItHasAsTheOnlyOneDoesNotStayWhenOthersCome) {
-    // At twice what the path holds, 512 KiB, which being alone covers.
+    // At twice what the path holds, 512 KiB, which the window for bulk covers.
     ReceiveWindow window;
     Instant now{};
     for (int i = 0; i < 10; ++i) {

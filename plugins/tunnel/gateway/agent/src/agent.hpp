@@ -112,7 +112,7 @@ private:
     std::string trouble_;  ///< Why there are no uplinks yet.
     bool enrolled_ = true;
     const std::shared_ptr<MemoryBudget> budget_ = std::make_shared<MemoryBudget>();
-    const std::shared_ptr<Talkers> talkers_ = std::make_shared<Talkers>();
+    const std::shared_ptr<SparseTraffic> sparse_ = std::make_shared<SparseTraffic>();
     std::vector<std::unique_ptr<Uplink>> uplinks_;
     std::shared_ptr<Enrolment> enrolment_;
 

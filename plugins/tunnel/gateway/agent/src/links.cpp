@@ -19,8 +19,8 @@ std::unique_ptr<Uplink> Agent::make_uplink(std::size_t place) {
     const auto self = std::make_shared<Uplink*>(nullptr);
     auto uplink = std::make_unique<Uplink>(
         io_,
-        Uplink::Settings{route_, options_.connect_timeout, options_.reconnect_max, budget_,
-                         talkers_, loops_.pick(place)},
+        Uplink::Settings{route_, options_.connect_timeout, options_.reconnect_max, budget_, sparse_,
+                         loops_.pick(place)},
         keys_.identity(),
         Uplink::Events{
             .on_welcome = [this, self](const msg::Welcome& w) { on_welcome(**self, w); },

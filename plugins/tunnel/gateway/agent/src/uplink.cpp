@@ -88,7 +88,7 @@ void Uplink::on_socket(asio::ip::tcp::socket socket) {
     link_ = Link::make(std::move(socket), identity_,
                        {.expected = gateway_,
                         .budget = settings_.budget,
-                        .talkers = settings_.talkers,
+                        .sparse = settings_.sparse,
                         .loop = settings_.loop});
     link_->start({.on_ready = [this] { link_->send(hello_()); },
                   .on_control = [this](ControlMessage m) { on_control(std::move(m)); },

@@ -23,7 +23,7 @@ public:
         Duration connect_timeout;
         Duration reconnect_max;
         std::shared_ptr<MemoryBudget> budget;
-        std::shared_ptr<Talkers> talkers;
+        std::shared_ptr<SparseTraffic> sparse;
         Loop* loop = nullptr;  ///< Of its bytes; null: the one of everything else.
     };
     struct Events {

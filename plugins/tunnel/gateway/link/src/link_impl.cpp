@@ -332,10 +332,12 @@ void LinkImpl::on_stream_piece(const FrameDecoder::Piece& piece) {
                                 ", which was never opened");
             return;
         }
-        if (header.type == FrameType::data) options_.talkers->heard(current_.get(), last_heard());
-        if (header.type == FrameType::data && !current_->announce(header.length))
-            return violated("more bytes on stream " + std::to_string(header.stream) +
-                            " than its window permits");
+        if (header.type == FrameType::data) {
+            if (!current_->announce(header.length))
+                return violated("more bytes on stream " + std::to_string(header.stream) +
+                                " than its window permits");
+            if (!current_->brings_bulk()) options_.sparse->heard(last_heard());
+        }
         if (header.type == FrameType::window) current_->on_credit(header.length);
     }
     if (!current_ || current_->ended()) return;
@@ -388,7 +390,7 @@ void LinkImpl::queued(std::ptrdiff_t bytes) {
 
 ReceiveWindow::Path LinkImpl::path() const {
     const Instant now = boot_now();
-    return {now, round_trip_min_, options_.budget->has_room(), options_.talkers->one(now)};
+    return {now, round_trip_min_, options_.budget->has_room(), options_.sparse->is_quiet(now)};
 }
 
 void LinkImpl::forget(std::uint32_t id) { streams_.erase(id); }

@@ -146,8 +146,18 @@ void StreamImpl::take_preamble() {
     drain();
 }
 
+bool StreamImpl::announce(std::size_t bytes) {
+    if (bytes >= ReadyStreams::quantum_bytes)
+        small_frames_ = 0;
+    else if (small_frames_ < small_frames_max)
+        ++small_frames_;
+    return receive_.received(bytes);
+}
+
 void StreamImpl::credit(std::size_t bytes) {
-    const std::uint32_t grant = receive_.delivered(bytes, link_->path());
+    ReceiveWindow::Path path = link_->path();
+    path.only_bulk = path.only_bulk && brings_bulk();
+    const std::uint32_t grant = receive_.delivered(bytes, path);
     if (grant != 0 && !fin_received_) link_->put({FrameType::window, 0, id_, grant});
 }
 

@@ -8,6 +8,7 @@
 #include <umbra/gateway/window.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -41,7 +42,9 @@ public:
     /// Opener: sends OPEN.
     void begin(const OpenRequest& request);
     /// A DATA frame begins. @return false when it is more than the window permits.
-    [[nodiscard]] bool announce(std::size_t bytes) { return receive_.received(bytes); }
+    [[nodiscard]] bool announce(std::size_t bytes);
+    /// Its sender fills frames, or did among the last few.
+    [[nodiscard]] bool brings_bulk() const noexcept { return small_frames_ < small_frames_max; }
     /// Bytes that lie in several places, at most `pieces_max`.
     void on_payload(std::span<const ByteView> pieces);
     void on_credit(std::uint32_t bytes);
@@ -94,6 +97,8 @@ private:
     ByteQueue received_;  ///< Not yet taken by the user; before the preamble: that.
     std::atomic<std::uint64_t> bytes_in_ = 0;  ///< Read by other threads.
     std::atomic<std::uint64_t> bytes_out_ = 0;
+    static constexpr std::uint8_t small_frames_max = 8;
+    std::uint8_t small_frames_ = small_frames_max;  ///< Received since the last large one.
     bool preamble_done_ = false;
     bool bulk_ = false;
     bool queued_ = false;

@@ -5,7 +5,7 @@
 #include <umbra/base/log.hpp>
 #include <umbra/gateway/budget.hpp>
 #include <umbra/gateway/loops.hpp>
-#include <umbra/gateway/talkers.hpp>
+#include <umbra/gateway/sparse_traffic.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/sdk/time.hpp>
 
@@ -69,8 +69,8 @@ struct Context {
     Counters counters;
     /// What all links hold for slow clients.
     const std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
-    /// Whether several of their streams have something to carry.
-    const std::shared_ptr<Talkers> talkers = std::make_shared<Talkers>();
+    /// Whether one of their streams suffers from what others keep under way.
+    const std::shared_ptr<SparseTraffic> sparse = std::make_shared<SparseTraffic>();
     std::size_t parked_now = 0;
     std::size_t requests_now = 0;   ///< Of SOCKS5, HTTP CONNECT and PROXY, being read.
     std::size_t farewells_now = 0;  ///< Turned away, but not closed yet.

@@ -30,7 +30,7 @@ void Reception::receive(tcp::socket socket) {
     const auto guest = std::make_shared<Guest>();
     guest->link = Link::make(
         std::move(socket), desk_.identity(),
-        {.budget = context_.budget, .talkers = context_.talkers, .loop = context_.loops.pick()});
+        {.budget = context_.budget, .sparse = context_.sparse, .loop = context_.loops.pick()});
     pending_.push_back(guest);
     LinkEvents events;
     events.on_ready = [] {};

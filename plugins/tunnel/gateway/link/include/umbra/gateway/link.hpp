@@ -5,7 +5,7 @@
 #include <umbra/gateway/identity.hpp>
 #include <umbra/gateway/loops.hpp>
 #include <umbra/gateway/open.hpp>
-#include <umbra/gateway/talkers.hpp>
+#include <umbra/gateway/sparse_traffic.hpp>
 #include <umbra/sdk/time.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -107,7 +107,7 @@ struct LinkOptions {
     Duration proof_for{};
     /// What all links of the process share.
     std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
-    std::shared_ptr<Talkers> talkers = std::make_shared<Talkers>();
+    std::shared_ptr<SparseTraffic> sparse = std::make_shared<SparseTraffic>();
     /// Moves the bytes, while everything is called and told on the socket's loop as ever. Null:
     /// that loop itself. Outlives the link.
     Loop* loop = nullptr;
@@ -121,11 +121,11 @@ struct LinkOptions {
 /// A peer that breaks a rule or a limit (frames, control messages, windows, ids, preambles) loses
 /// the connection, with `LinkClosed::Why::protocol`; nothing else happens.
 ///
-/// Flow control: a stream's window begins with 256 KiB and follows what its path carries; it is
-/// 2 MiB at least while no other stream of the process brings anything. Only bytes that the local
-/// socket took are credited, so a user that does not read holds back nobody but himself. What waits
-/// to be sent is bounded by no longer reading the local sockets; streams that send little go before
-/// those that fill their turns.
+/// Flow control: a stream's window begins with 256 KiB and follows what its path carries; that of a
+/// bulk stream is 2 MiB at least while no stream of the process that sends little brings anything.
+/// Only bytes that the local socket took are credited, so a user that does not read holds back
+/// nobody but himself. What waits to be sent is bounded by no longer reading the local sockets;
+/// streams that send little go before those that fill their turns.
 class Link : public std::enable_shared_from_this<Link> {
 public:
     /// @param socket  Connected. TCP_NODELAY is set by the link.

@@ -11,9 +11,11 @@ namespace umbra::gateway {
 
 inline constexpr std::uint32_t window_bytes_initial = 256u << 10;  ///< Fixed by yamux.
 inline constexpr std::uint32_t window_bytes_max = 16u << 20;
-/// Of a stream that has the connection for itself. What it keeps under way delays nobody then, and
-/// less would let both ends wait for each other by turns.
-inline constexpr std::uint32_t window_bytes_alone = 2u << 20;
+/// Of a bulk stream, while none is there that sends little. What it keeps under way delays nobody
+/// then, and less would let both ends wait for each other by turns.
+inline constexpr std::uint32_t window_bytes_bulk = 2u << 20;
+/// So much waits here for a user who keeps up.
+inline constexpr std::uint32_t held_bytes_high = window_bytes_initial / 4 * 3;
 
 /// Sender's end.
 class SendWindow {
@@ -41,16 +43,17 @@ private:
 /// The window follows the path: it becomes what is delivered in two of its round trips. A sender
 /// whom the window holds up so gets twice as much each round trip; one whom the path holds up stays
 /// at twice of what the path holds, and does not fill the queues in between. (The rule "a window
-/// was used up within some round trips" either stops early or goes on for ever.) A stream that is
-/// alone has `window_bytes_alone` at least; it loses that at once when another one comes.
+/// was used up within some round trips" either stops early or goes on for ever.) A bulk stream
+/// whose user keeps up has `window_bytes_bulk` at least; it loses that at once when one comes that
+/// sends little.
 class ReceiveWindow {
 public:
     /// What is known about the path when bytes are delivered.
     struct Path {
         Instant now{};
-        Duration round_trip{};  ///< Shortest that was seen; 0: unknown, the window stays.
-        bool may_widen = true;  ///< There is memory for it.
-        bool alone = false;     ///< No other stream brings anything.
+        Duration round_trip{};   ///< Shortest that was seen; 0: unknown, the window stays.
+        bool may_widen = true;   ///< There is memory for it.
+        bool only_bulk = false;  ///< No stream that sends little brings anything.
     };
 
     /// @return false when the sender had no credit for them: a protocol error.
@@ -64,7 +67,8 @@ public:
     /// @return Credit to send now; 0 = not yet worth a frame.
     [[nodiscard]] std::uint32_t delivered(std::size_t bytes, const Path& path) noexcept {
         held_ -= static_cast<std::uint32_t>(bytes);
-        const std::uint32_t least = path.alone && path.may_widen ? window_bytes_alone : 0;
+        const bool wide = path.only_bulk && path.may_widen && held_ <= held_bytes_high;
+        const std::uint32_t least = wide ? window_bytes_bulk : 0;
         follow(static_cast<std::uint32_t>(bytes), path, least);
         const std::uint32_t window = std::max(window_, least);
         const std::uint32_t used = open_ + held_;
