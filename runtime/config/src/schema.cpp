@@ -142,17 +142,26 @@ private:
         return nullptr;
     }
 
-    void report_unknown(const Table& schema, const Node& node, const std::string& path) {
-        std::vector<std::string> known;
-        for (const Key& key : schema.keys) known.push_back(key.name);
-        for (const Table& inner : schema.tables) known.push_back(inner.name);
-        std::vector<std::string> near = known;
-        near.insert(near.end(), schema.also.begin(), schema.also.end());
-        std::sort(known.begin(), known.end());
+    static bool knows(const Table& schema, const std::string& name) {
+        const auto has_name = [&](const auto& one) { return one.name == name; };
+        return std::any_of(schema.keys.begin(), schema.keys.end(), has_name) ||
+               std::any_of(schema.tables.begin(), schema.tables.end(), has_name);
+    }
+
+    /// Names that a misspelled one may mean.
+    static std::vector<std::string> meant(const Table& schema) {
+        std::vector<std::string> near = schema.also;
+        for (const Key& key : schema.keys) near.push_back(key.name);
+        for (const Table& inner : schema.tables) near.push_back(inner.name);
         std::sort(near.begin(), near.end());
         near.erase(std::unique(near.begin(), near.end()), near.end());
+        return near;
+    }
+
+    void report_unknown(const Table& schema, const Node& node, const std::string& path) {
         for (const Entry& entry : node.entries) {
-            if (std::binary_search(known.begin(), known.end(), entry.key)) continue;
+            if (knows(schema, entry.key)) continue;
+            const std::vector<std::string> near = meant(schema);
             const bool is_table = entry.value.kind == Node::Kind::table;
             const std::string own = join(path, entry.key);
             std::string text =

@@ -59,6 +59,15 @@ std::vector<Operation> newest(std::vector<const Operations::value_type*> list) {
 
 std::string encode(const Entry& entry) { return Writer{}(entry).take(); }
 
+std::size_t bytes_at_most(const Entry& entry) {
+    // Numbers, lengths and flags: less than this around an entry and around each of its changes.
+    constexpr std::size_t around = 128;
+    std::size_t bytes = around + entry.op_id.size() + entry.author.size() + entry.message.size();
+    for (const auto& change : entry.changes)
+        bytes += around + change.key.size() + (change.literal ? change.literal->size() : 0);
+    return bytes;
+}
+
 std::optional<Entry> decode_entry(std::string_view body) {
     Entry entry;
     Reader reader{body};

@@ -96,9 +96,11 @@ std::optional<std::string> Node::size_obstacle(const Entry& edit) {
         return "the edit changes " + std::to_string(edit.changes.size()) + " keys, at most " +
                std::to_string(Log::changes_max) + " fit into one; split it into several";
     }
-    if (const auto bytes = encode(edit).size(); bytes > Log::entry_bytes_max) {
-        return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
-               std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
+    if (bytes_at_most(edit) > Log::entry_bytes_max) {
+        if (const auto bytes = encode(edit).size(); bytes > Log::entry_bytes_max) {
+            return "the edit takes " + std::to_string(bytes) + " bytes, at most " +
+                   std::to_string(Log::entry_bytes_max) + " fit into one; split it into several";
+        }
     }
     const auto ids = lines_of(edit.op_id);
     if (std::any_of(ids.begin(), ids.end(),

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 4096;  ///< Author and message of an edit.
 constexpr std::size_t op_id_bytes_max = 128;
-constexpr std::size_t entry_bytes_max = 800'000;  ///< One entry has to fit into one message.
 
 Reply invalid(std::string message, std::vector<std::string> details = {}) {
     return {Outcome::invalid, std::move(message), std::move(details), {}, {}};
@@ -164,8 +163,9 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& l
     checked.entry.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                 std::chrono::system_clock::now().time_since_epoch())
                                 .count();
-    if (core::encode(checked.entry).size() > entry_bytes_max) {
-        return invalid("this edit is larger than " + std::to_string(entry_bytes_max) +
+    if (core::bytes_at_most(checked.entry) > core::Log::entry_bytes_max &&
+        core::encode(checked.entry).size() > core::Log::entry_bytes_max) {
+        return invalid("this edit is larger than " + std::to_string(core::Log::entry_bytes_max) +
                        " bytes; split it into several");
     }
     return checked;

@@ -117,5 +117,18 @@ TEST(LogTest, AnEntryHasALimitOfBytes) {
     EXPECT_FALSE(decode_entry(encode(entry)));
 }
 
+TEST(LogTest, AnEntryIsNotLargerThanItIsEstimated) {
+    Entry entry;
+    EXPECT_LE(encode(entry).size(), bytes_at_most(entry));
+    for (int i = 0; i < 50; ++i) {
+        entry.changes.push_back({"", std::nullopt});
+        EXPECT_LE(encode(entry).size(), bytes_at_most(entry));
+        entry.changes.push_back({std::string(100, 'k'), std::string(1000, 'v')});
+        entry.op_id += "id";
+        entry.author += "a";
+        EXPECT_LE(encode(entry).size(), bytes_at_most(entry));
+    }
+}
+
 }  // namespace
 }  // namespace umbra::core

@@ -33,6 +33,8 @@ struct Entry {
 };
 
 [[nodiscard]] std::string encode(const Entry& entry);
+/// encode(entry).size() is not more. For small entries far cheaper to know.
+[[nodiscard]] std::size_t bytes_at_most(const Entry& entry);
 [[nodiscard]] std::optional<Entry> decode_entry(std::string_view body);
 
 /// An entry as it is stored and sent, with the place it has.
