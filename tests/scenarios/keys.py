@@ -1,4 +1,4 @@
-"""Keys change while requests run: the gateway's, seen from outside."""
+"""Keys change while requests run: the gateway's, and an instance's own."""
 
 import contextlib
 import socket
@@ -21,6 +21,19 @@ def renewed(pair, gateway_pin, old=0):
     """Every link is up and of this key, beside so many of another one that end."""
     pins = [pin for pin, _ in links(pair)]
     return pins.count(gateway_pin) == LINKS * len(NODES) == len(pins) - old
+
+
+def node(pair, name):
+    return next(one for one in pair.register()["nodes"] if one["node"] == name)
+
+
+def uses_new_key(pair, name, before, old=0):
+    """The gateway knows one key of the instance, another than `before`, and all links are of it, beside
+    so many that end. @return its pin"""
+    known = node(pair, name)
+    pins = [link["pin"] for link in known["connections"]]
+    new = known["pin"] != before and known["next_pin"] is None
+    return known["pin"] if new and pins.count(known["pin"]) == LINKS == len(pins) - old else None
 
 
 def announce(pair):
@@ -116,3 +129,63 @@ def gateway_killed_while_its_key_changes(options):
         places = lives(pair, "gateway", live, check)
         for part in ("tls.next.key", "tls.crt", "enrolled.json"):
             expect(any(part in place for place in places), f"it was killed at {part}: {places}")
+
+
+@scenario
+def instance_changes_its_key(options):
+    """Told, stored, used, by the master under load with an open stream, and by the shadow: no request
+    is lost, and the old key lets nobody in (T1)."""
+    with Pair(options).up() as pair:
+        first = {name: node(pair, name)["pin"] for name in NODES}
+        loop = pair.request_loop(clients=8, path="/slow")
+        wait_for(lambda: loop.answered() > 50, 10, "requests flow")
+        with open_stream(pair) as carries:
+            pair.run("umbra", "tunnel", "key", "rotate", "main", at="alpha")
+            wait_for(lambda: uses_new_key(pair, "alpha", first["alpha"], old=1), 15, "alpha's links are new")
+            carries(b"on the link of the old key\n")
+        second = wait_for(lambda: uses_new_key(pair, "alpha", first["alpha"]), 10, "also the last one")
+        pair.run("umbra", "tunnel", "key", "rotate", "main", at="beta")
+        wait_for(lambda: uses_new_key(pair, "beta", first["beta"]), 15, "beta's links are new")
+        pair.run("umbra", "switch", at="alpha")
+        pair.wait_settled("beta")
+        pair.run("umbra", "tunnel", "key", "rotate", "main", at="alpha")
+        third = wait_for(lambda: uses_new_key(pair, "alpha", second), 15, "and once more")
+        loop.stop()
+        print(f"{len(loop.requests)} requests, longest wait {loop.outage() * 1000:.0f} ms")
+        expect(not loop.failed(), f"failed: {loop.failed()}")
+        unknown = pair.run("umbra", "tunnel", "key", "rotate", "mian", at="alpha", status=2).stderr
+        expect('did you mean "main"' in unknown, f"{unknown}")
+        pair["gateway"].terminate()
+        failed = pair.run("umbra", "tunnel", "key", "rotate", "main", at="alpha", status=1).stderr
+        expect("no link to the gateway" in failed, f"{failed}")
+        pair.start("gateway")
+        pair.wait_settled(limit=20)
+        expect(node(pair, "alpha")["pin"] == third, "nothing was begun")
+
+
+@scenario
+def instance_killed_while_its_key_changes(options):
+    """At every change of a file between the making of a key and its use: the gateway lets it in again,
+    and the change goes on by itself."""
+    with Pair(options).up() as pair:
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 10, "beta serves")
+        pins = [node(pair, "alpha")["pin"]]
+
+        def live(point):
+            if not point.until(pair.is_settled, 30, "the pair is settled"):
+                return
+            pair.tool("umbra", "tunnel", "key", "rotate", "main", at="alpha")
+            if point.until(lambda: uses_new_key(pair, "alpha", pins[-1]), 15, "links are renewed"):
+                pair["alpha"].terminate()
+
+        def check():
+            pair.wait_settled(limit=30)
+            wait_for(lambda: node(pair, "alpha")["next_pin"] is None, 15, "what was begun is over")
+            wait_for(lambda: uses_new_key(pair, "alpha", None), 15, "links are of one key")
+            pins.append(node(pair, "alpha")["pin"])
+
+        places = lives(pair, "alpha", live, check, below="tunnel")
+        for part in ("tls.next.key", "tls.crt"):
+            expect(any(part in place for place in places), f"it was killed at {part}: {places}")
+        expect(len(set(pins)) > 1, f"keys have changed: {pins}")

@@ -278,6 +278,12 @@ void post_tunnel_enrol(Call call) {
     call.control.tunnel_enrol(std::move(tunnel), std::move(invitation), call.done());
 }
 
+void post_tunnel_key_rotate(Call call) {
+    std::string tunnel = call.fields.required_text("tunnel");
+    if (call.refused()) return;
+    call.control.tunnel_rotate_key(std::move(tunnel), call.done());
+}
+
 void post_tunnel_check(Call call) {
     std::string tunnel = call.fields.text_or_empty("tunnel");
     if (call.refused()) return;
@@ -324,6 +330,7 @@ constexpr Route routes[] = {
     {"POST", "/v1/peer/check", "", post_peer_check},
     {"POST", "/v1/tunnel/enrol", "", post_tunnel_enrol},
     {"POST", "/v1/tunnel/check", "", post_tunnel_check},
+    {"POST", "/v1/tunnel/key/rotate", "", post_tunnel_key_rotate},
 };
 
 bool has_word(std::string_view words, std::string_view word) {

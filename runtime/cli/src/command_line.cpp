@@ -238,6 +238,11 @@ private:
         app->add_option("INVITATION", a_.invitation,
                         "Printed by umbra-gateway invite; - reads stdin")
             ->required();
+        auto* const key = tunnel->add_subcommand("key", "This instance's key at a gateway");
+        key->require_subcommand(1);
+        app = client(key, "rotate", "Make a new key, tell it to the gateway, and then use it",
+                     [&] { return tunnel_rotate_key(to, a_.name); });
+        app->add_option("NAME", a_.name, "Tunnel")->required();
         app = client(tunnel, "check",
                      "Try every mapping and channel from this instance; fails if one does",
                      [&] { return tunnel_check(to, a_.name); });

@@ -30,6 +30,7 @@ int peer(const Connection& connection, const std::string& verb);
 int peer_join(const Connection& connection, const std::string& invitation);
 int tunnel_enrol(const Connection& connection, const std::string& tunnel,
                  const std::string& invitation);
+int tunnel_rotate_key(const Connection& connection, const std::string& tunnel);
 /// Tries everything that a tunnel leads to; fails when anything did.
 /// @param tunnel  Empty: all of them.
 int tunnel_check(const Connection& connection, const std::string& tunnel);

@@ -50,6 +50,10 @@ int tunnel_enrol(const Connection& connection, const std::string& tunnel,
                          {{"tunnel", tunnel}, {"invitation", from_argument_or_stdin(invitation)}});
 }
 
+int tunnel_rotate_key(const Connection& connection, const std::string& tunnel) {
+    return post_and_show(connection, "/v1/tunnel/key/rotate", {{"tunnel", tunnel}});
+}
+
 int tunnel_check(const Connection& connection, const std::string& tunnel) {
     boost::json::object body;
     if (!tunnel.empty()) body["tunnel"] = tunnel;

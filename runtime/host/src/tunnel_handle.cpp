@@ -132,4 +132,8 @@ void TunnelHandle::check(Deadline deadline, Callback<std::vector<TunnelCheck>> d
     core_->call<std::vector<TunnelCheck>>("check", &Api::check, deadline, std::move(done));
 }
 
+void TunnelHandle::rotate_key(Deadline deadline, Callback<Done> done) {
+    core_->call<Done>("rotate_key", &Api::rotate_key, deadline, std::move(done));
+}
+
 }  // namespace umbra::host

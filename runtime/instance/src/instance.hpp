@@ -68,6 +68,7 @@ public:
     void peer_check(Done done) override;
     void reload(std::function<void(Reply, config::ReloadPlan)> done) override;
     void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override;
+    void tunnel_rotate_key(std::string tunnel, Done done) override;
     void tunnel_check(std::string tunnel,
                       std::function<void(Reply, std::vector<TunnelCheckView>)> done) override;
 

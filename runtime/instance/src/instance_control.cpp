@@ -16,6 +16,14 @@ Outcome outcome_of(const Error& error) {
     return error.code == Errc::conflict ? Outcome::refused : Outcome::failed;
 }
 
+/// Passes on why not, or `text`.
+std::function<void(const Result<umbra::Done>&)> answer_with(std::string text, Control::Done done) {
+    return [text = std::move(text), done = std::move(done)](const Result<umbra::Done>& result) {
+        if (result.ok()) return done({Outcome::done, text, {}, {}, {}});
+        done({outcome_of(result.error()), result.error().message, {}, {}, {}});
+    };
+}
+
 }  // namespace
 
 core::RequestId Instance::expect(Done done) {
@@ -263,19 +271,16 @@ void Instance::peer_check(Done done) {
 void Instance::tunnel_enrol(std::string tunnel, std::string invitation, Done done) {
     loop_.post([this, tunnel = std::move(tunnel), invitation = std::move(invitation),
                 done = std::move(done)] {
-        tunnels_->enrol(tunnel, invitation, [tunnel, done](const Result<umbra::Done>& result) {
-            if (result.ok()) {
-                done({Outcome::done,
-                      "tunnel " + tunnel + " is enrolled with its gateway",
-                      {},
-                      {},
-                      {}});
-                return;
-            }
-            const auto outcome =
-                result.error().code == Errc::invalid ? Outcome::invalid : Outcome::failed;
-            done({outcome, result.error().message, {}, {}, {}});
-        });
+        tunnels_->enrol(tunnel, invitation,
+                        answer_with("tunnel " + tunnel + " is enrolled with its gateway", done));
+    });
+}
+
+void Instance::tunnel_rotate_key(std::string tunnel, Done done) {
+    loop_.post([this, tunnel = std::move(tunnel), done = std::move(done)] {
+        tunnels_->rotate_key(
+            tunnel,
+            answer_with("tunnel " + tunnel + " has a new key, which its gateway knows", done));
     });
 }
 

@@ -310,6 +310,14 @@ void Tunnels::enrol(const std::string& tunnel, const std::string& invitation,
     done(no_such(tunnel));
 }
 
+void Tunnels::rotate_key(const std::string& tunnel, std::function<void(Result<Done>)> done) {
+    if (auto* handle = find(tunnel)) {
+        handle->rotate_key(host::Deadline::after(enrol_limit), std::move(done));
+        return;
+    }
+    done(no_such(tunnel));
+}
+
 Error Tunnels::no_such(const std::string& tunnel) const {
     std::vector<std::string> known;
     for (const auto& [name, unused] : tunnels_) known.push_back(name);

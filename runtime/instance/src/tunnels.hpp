@@ -48,6 +48,7 @@ public:
 
     void enrol(const std::string& tunnel, const std::string& invitation,
                std::function<void(Result<Done>)> done);
+    void rotate_key(const std::string& tunnel, std::function<void(Result<Done>)> done);
     /// @param tunnel  Empty: all of them. `done` gets `invalid` when there is none of that name.
     void check(const std::string& tunnel,
                std::function<void(Result<std::vector<TunnelCheckView>>)> done);

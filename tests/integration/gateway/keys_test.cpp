@@ -175,6 +175,25 @@ TEST_F(KeysTest, AnInstanceTellsItsNextKeyAndThenUsesIt) {
     ASSERT_TRUE(until([&] { return alpha.got<msg::Welcome>().size() == 2; }));
 }
 
+TEST_F(KeysTest, ItsNameInASharedRegisterStaysThatOfTheFirstKey) {
+    start();
+    const std::string first = pin();
+    for (int change = 0; change < 2; ++change) {
+        act("rotate");
+        act("use");
+    }
+    EXPECT_EQ(text_of(dir.path() / "data" / "register.id"), first.substr(7, 32) + "\n");
+    program.end(SIGKILL);
+    start();
+    act("rotate");
+    EXPECT_EQ(text_of(dir.path() / "data" / "register.id"), first.substr(7, 32) + "\n");
+    program.end(SIGKILL);
+    std::ofstream(dir.path() / "data" / "register.id") << "damaged";
+    const Child refused({UMBRA_GATEWAY_PROGRAM, "run", config()}, log());
+    EXPECT_TRUE(
+        until([&] { return text_of(log()).find("register.id is damaged") != std::string::npos; }));
+}
+
 /// The instance was killed between its switch and its word.
 TEST_F(KeysTest, ANextKeyThatIsUsedIsTheKey) {
     pair_runs();

@@ -216,7 +216,7 @@ TEST_F(KindsTest, Tunnel) {
     loop.run_queued();
     EXPECT_EQ(forced.error().message, "tunnel main (echo 1.0.0): claim failed: no force, please");
 
-    Answer<Done> activated, drained, synced, enrolled, consented;
+    Answer<Done> activated, drained, synced, enrolled, rotated, consented;
     tunnel.activate(7, soon, activated.callback());
     expect_done(std::move(activated));
     const auto active = next();
@@ -236,6 +236,9 @@ TEST_F(KindsTest, Tunnel) {
     tunnel.enrol("token", soon, enrolled.callback());
     expect_done(std::move(enrolled));
     EXPECT_EQ(next().detail, "enrol token");
+    tunnel.rotate_key(soon, rotated.callback());
+    expect_done(std::move(rotated));
+    EXPECT_EQ(next().detail, "rotate key");
     Answer<std::vector<TunnelCheck>> checked;
     tunnel.check(soon, checked.callback());
     EXPECT_EQ(value(checked), (std::vector<TunnelCheck>{{TunnelCheck::Kind::mapping, "crm", "a:1",

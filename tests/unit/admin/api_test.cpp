@@ -160,6 +160,7 @@ TEST_F(ApiTest, EveryOperationReachesTheInstanceOnce) {
         {"/v1/peer/invite", ""},
         {"/v1/peer/join", R"({"invitation": "abc"})"},
         {"/v1/tunnel/enrol", R"({"tunnel": "main", "invitation": "xyz"})"},
+        {"/v1/tunnel/key/rotate", R"({"tunnel": "main"})"},
     };
     for (const auto& [target, body] : requests) {
         const auto response = post(target, body);
@@ -169,7 +170,7 @@ TEST_F(ApiTest, EveryOperationReachesTheInstanceOnce) {
     EXPECT_THAT(control.calls,
                 ElementsAre("switch", "switch force", "pause", "pause 7200000000000", "resume",
                             "enable", "disable", "connect", "disconnect", "reset", "check",
-                            "invite", "join abc", "enrol main xyz"));
+                            "invite", "join abc", "enrol main xyz", "rotate key main"));
 }
 
 TEST_F(ApiTest, OutcomesBecomeHttpStatuses) {
@@ -373,6 +374,7 @@ TEST_F(ApiTest, MissingFieldsAreNamed) {
     EXPECT_THAT(error(post("/v1/config/edit"), 400), HasSubstr("\"changes\" is missing"));
     EXPECT_THAT(error(post("/v1/tunnel/enrol", R"({"tunnel": null})"), 400),
                 HasSubstr("\"tunnel\" is missing"));
+    EXPECT_THAT(error(post("/v1/tunnel/key/rotate"), 400), HasSubstr("\"tunnel\" is missing"));
     EXPECT_THAT(control.calls, IsEmpty());
 }
 

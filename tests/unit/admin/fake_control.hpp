@@ -155,6 +155,9 @@ public:
     void tunnel_enrol(std::string tunnel, std::string invitation, Done done) override {
         answer("enrol " + tunnel + " " + invitation, std::move(done));
     }
+    void tunnel_rotate_key(std::string tunnel, Done done) override {
+        answer("rotate key " + tunnel, std::move(done));
+    }
     void tunnel_check(
         std::string tunnel,
         std::function<void(Reply, std::vector<instance::TunnelCheckView>)> done) override {

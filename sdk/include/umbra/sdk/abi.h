@@ -506,6 +506,10 @@ typedef struct umbra_tunnel_api {
     /* Tries every backend of every mapping and, while active, every channel, from this node; also
      * in standby, and without a link. What cannot be reached is a result, not a failure. */
     void (*check)(void *self, umbra_op *op);
+    /* Replaces this node's own key at the far end, which knew the old one: completes when the new
+     * one is in use. Streams that are open stay. What was begun goes on after a failure or a
+     * restart. */
+    void (*rotate_key)(void *self, umbra_op *op);
 } umbra_tunnel_api;
 
 /* --- the entry ----------------------------------------------------------------------------------

@@ -194,6 +194,11 @@ public:
     virtual void check(Reply<std::vector<TunnelCheck>> reply) {
         reply.fail(Errc::unsupported, "this provider cannot try what it leads to");
     }
+    /// Replaces this node's own key at the far end; answers when the new one is in use. Streams
+    /// that are open stay. What was begun goes on after a failure or a restart.
+    virtual void rotate_key(Reply<Done> reply) {
+        reply.fail(Errc::unsupported, "this provider has no key that it could change");
+    }
 };
 
 namespace detail {
@@ -392,6 +397,9 @@ struct TunnelThunks {
     static void check(void* self, umbra_op* op) {
         guarded(op, [&] { of(self)->check(Reply<std::vector<TunnelCheck>>{op}); });
     }
+    static void rotate_key(void* self, umbra_op* op) {
+        guarded(op, [&] { of(self)->rotate_key(Reply<Done>{op}); });
+    }
     static constexpr umbra_tunnel_api table{sizeof(umbra_tunnel_api),
                                             &open,
                                             &claim,
@@ -402,7 +410,8 @@ struct TunnelThunks {
                                             &next_event,
                                             &set_in_sync,
                                             &enrol,
-                                            &check};
+                                            &check,
+                                            &rotate_key};
 };
 template <>
 struct ThunksFor<TunnelProvider> : TunnelThunks {};

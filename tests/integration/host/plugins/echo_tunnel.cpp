@@ -63,6 +63,10 @@ public:
         reply.ok();
         tell("enrol " + invitation, TunnelState::refused);
     }
+    void rotate_key(Reply<Done> reply) override {
+        reply.ok();
+        tell("rotate key", TunnelState::active);
+    }
     void check(Reply<std::vector<umbra::TunnelCheck>> reply) override {
         using Check = umbra::TunnelCheck;
         reply.ok({{Check::Kind::mapping, "crm", "a:1", Check::Outcome::ok,

@@ -38,7 +38,7 @@ public:
                      Reply<Done> reply) override;
     void enrol(std::string invitation, Reply<Done> reply) override;
     void check(Reply<std::vector<TunnelCheck>> reply) override;
-    void rotate_key(Reply<Done> reply);
+    void rotate_key(Reply<Done> reply) override;
     void stop(Reply<Done> reply) override;
 
 private:

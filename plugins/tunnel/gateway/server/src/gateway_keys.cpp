@@ -1,11 +1,14 @@
 #include "gateway_keys.hpp"
 
 #include "log_room.hpp"
+#include <umbra/base/durable_file.hpp>
 #include <umbra/gateway/invitation.hpp>
 #include <umbra/gateway/next_key.hpp>
 
 #include <boost/json/array.hpp>
 
+#include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace umbra::gateway {
@@ -13,6 +16,9 @@ namespace umbra::gateway {
 namespace json = boost::json;
 
 namespace {
+
+constexpr const char* id_file = "register.id";
+constexpr std::size_t id_begin = std::string_view("sha256:").size(), id_length = 32;
 
 /// "alpha, beta of pair east"
 std::string names_of(const std::vector<const EnrolledNode*>& nodes) {
@@ -36,6 +42,14 @@ Result<Done> GatewayKeys::open() {
     if (!next) return next.error();
     identity_ = std::move(*identity);
     next_ = std::move(*next);
+    // There once a key was changed.
+    const auto kept = base::read_file(dir / id_file, id_length + 1);
+    if (!kept && kept.error().sys_errno != ENOENT) return kept.error();
+    id_ = kept ? kept.value().substr(0, id_length) : identity_->pin().substr(id_begin, id_length);
+    if (id_.size() != id_length || id_.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return Error{Errc::data_loss, (dir / id_file).string() +
+                                          " is damaged; restore it from a "
+                                          "backup, or remove it"};
     return Done{};
 }
 
@@ -51,15 +65,20 @@ void GatewayKeys::rotate(Answer answer) {
                                                 "; use it with umbra-gateway key use, or take it "
                                                 "back with umbra-gateway key drop"});
     if (is_busy(answer)) return;
-    context_.on_disk([dir = context_.settings.data_dir] { return make_next_key(dir); },
-                     [this, answer = std::move(answer)](Result<std::string> made) {
-                         busy_ = false;
-                         if (!made) return answer(made.error());
-                         next_ = std::move(*made);
-                         base::info(log_room, "keys: a next key was made, {}", next_);
-                         announce();
-                         answer(Done{});
-                     });
+    context_.on_disk(
+        [dir = context_.settings.data_dir, id = id_]() -> Result<std::string> {
+            if (auto kept = base::replace_file(dir / id_file, id + "\n"); !kept)
+                return kept.error();
+            return make_next_key(dir);
+        },
+        [this, answer = std::move(answer)](Result<std::string> made) {
+            busy_ = false;
+            if (!made) return answer(made.error());
+            next_ = std::move(*made);
+            base::info(log_room, "keys: a next key was made, {}", next_);
+            announce();
+            answer(Done{});
+        });
 }
 
 void GatewayKeys::use(bool force, Answer answer) {

@@ -39,6 +39,9 @@ public:
 
     /// Reads the keys, or makes the first one. Waits for the disk.
     [[nodiscard]] Result<Done> open();
+    /// By which gateways that share a register know this one: of its first key, whatever its key is
+    /// now. 32 hexadecimal digits.
+    [[nodiscard]] const std::string& id() const { return id_; }
     /// For links that are made from now on.
     [[nodiscard]] const TlsIdentity& identity() const { return *identity_; }
 
@@ -69,6 +72,7 @@ private:
     Context& context_;
     const Desk desk_;
     std::optional<TlsIdentity> identity_;
+    std::string id_;
     std::string next_;   ///< A pin; empty: none.
     bool busy_ = false;  ///< The disk works on the keys.
 };

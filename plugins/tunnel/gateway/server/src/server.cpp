@@ -113,9 +113,7 @@ Result<Done> Server::Impl::read_state() {
     if (auto opened = keys_.open(); !opened) return opened;
 
     if (const auto& shared = context_.settings.shared) {
-        constexpr std::size_t id_begin = std::string_view("sha256:").size(), id_length = 32;
-        shared_ = std::make_unique<SharedRegister>(
-            context_, *shared, keys_.identity().pin().substr(id_begin, id_length));
+        shared_ = std::make_unique<SharedRegister>(context_, *shared, keys_.id());
         context_.shared = shared_.get();
         if (auto opened = shared_->open(); !opened) return opened.error();
     }

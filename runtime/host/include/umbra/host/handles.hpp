@@ -139,6 +139,7 @@ public:
                      Deadline deadline, Callback<Done> done);
     void enrol(const std::string& invitation, Deadline deadline, Callback<Done> done);
     void check(Deadline deadline, Callback<std::vector<TunnelCheck>> done);
+    void rotate_key(Deadline deadline, Callback<Done> done);
 
 private:
     using InstanceHandle::InstanceHandle;

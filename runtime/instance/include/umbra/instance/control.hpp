@@ -213,6 +213,8 @@ public:
     virtual void reload(std::function<void(Reply, config::ReloadPlan)> done) = 0;
 
     virtual void tunnel_enrol(std::string tunnel, std::string invitation, Done done) = 0;
+    /// Changes this instance's own key at the far end of a tunnel; answered when it is in use.
+    virtual void tunnel_rotate_key(std::string tunnel, Done done) = 0;
     /// Tries everything that a tunnel leads to, from this instance; an empty name: of all tunnels.
     virtual void tunnel_check(std::string tunnel,
                               std::function<void(Reply, std::vector<TunnelCheckView>)> done) = 0;
