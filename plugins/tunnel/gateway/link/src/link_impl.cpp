@@ -20,14 +20,11 @@ namespace {
 
 /// Of both directions alike: what a link gives back the next one takes without a gap.
 constexpr std::size_t buffer_bytes = 64u << 10;
-/// Plaintext gathered before encryption: with what four records add it fits in one of the kernel's
-/// segments (64 KiB with headers), where a few bytes more would be a segment of their own.
-constexpr std::size_t slab_bytes = buffer_bytes - 160;
 constexpr std::size_t chunk_bytes_min = 4u << 10;
 constexpr std::size_t shed_bytes_min = 64u << 10;
 constexpr std::size_t unsent_high = slab_bytes;  ///< Users are not read beyond it.
 /// Read before what that gave to send goes out: the far end waits for its credit.
-constexpr std::size_t turn_bytes_max = buffer_bytes;
+constexpr std::size_t turn_bytes_max = slab_bytes;
 constexpr std::size_t control_unsent_max = 1u << 20;
 constexpr std::uint32_t control_id = 1;
 constexpr std::uint32_t id_max = 0x7fffffff;
@@ -207,7 +204,7 @@ void LinkImpl::read_some() {
     std::size_t budget = turn_bytes_max;
     while (state_ == State::open) {
         std::size_t count = 0;
-        const Tls::Step step = tls_.read(incoming_, count);
+        const Tls::Step step = tls_.read(std::span{incoming_}.first(slab_bytes), count);
         if (count > 0) {
             heard();
             take(ByteView{incoming_}.first(count));

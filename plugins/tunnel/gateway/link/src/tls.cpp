@@ -15,6 +15,11 @@ namespace {
 /// AES-GCM keys are good for 2^24.5 records; OpenSSL never changes them by itself.
 constexpr std::uint64_t records_per_key = 1u << 22;
 constexpr std::size_t record_bytes = 16u << 10;
+/// Read at once: two slabs of the other side, and not the beginning of a record of the third, whose
+/// rest would be read by itself.
+constexpr std::size_t record_overhead = 5 + 1 + 16;
+constexpr std::size_t read_bytes_max =
+    2 * (slab_bytes + (slab_bytes / record_bytes + 1) * record_overhead);
 /// Kept when the unsent buffer runs empty; more goes back to the allocator.
 constexpr std::size_t kept_bytes = 512u << 10;
 constexpr std::size_t room_bytes_min = 32u << 10;
@@ -66,6 +71,7 @@ int Tls::bio_read(char* data, std::size_t size, std::size_t* count) {
     *count = 0;
     // Asking again would find nothing; who waits for the socket is told of what came since.
     if (emptied_) return -1;
+    size = std::min(size, read_bytes_max);
     for (;;) {
         const ssize_t got = ::recv(fd_, data, size, 0);
         if (got > 0) {

@@ -15,6 +15,10 @@
 
 namespace umbra::gateway {
 
+/// Plaintext to encrypt at once: with what four records add it fits in one of the kernel's segments
+/// (64 KiB with headers), where a few bytes more would be a segment of their own.
+inline constexpr std::size_t slab_bytes = (64u << 10) - 160;
+
 /// TLS over a non-blocking socket that somebody else watches and owns.
 ///
 /// Reads straight from the descriptor into OpenSSL's buffer. What is written gathers as ciphertext
