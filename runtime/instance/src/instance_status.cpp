@@ -41,13 +41,13 @@ void Instance::publish_status() {
     status->profile = config_.peer.profile;
     status->timers = timers();
 
-    const auto peer = node_->peer(now);
+    auto peer = node_->peer(now);
     status->peer.instance = peer.node;
     status->peer.version = peer.version;
     status->peer.state = peer.state;
     status->peer.revision = core::to_string(peer.last.revision);
     status->peer.in_sync = peer.in_sync;
-    status->peer.plugins = peer.plugins;
+    status->peer.plugins = std::move(peer.plugins);
     status->peer.detail = peer.detail;
     if (peer_link_) {
         if (status->peer.instance.empty() && peer_link_->peer()) {
