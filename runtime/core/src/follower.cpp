@@ -3,9 +3,17 @@
 #include <umbra/core/node.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace umbra::core {
+
+namespace {
+
+/// A fourth of the least time after which a shadow is called lost.
+constexpr Duration report_at_rest = std::chrono::milliseconds{250};
+
+}  // namespace
 
 bool Node::peer_is_master() const {
     return peer_pong_ && peer_pong_->role == Role::master && peer_pong_->serving;
@@ -260,10 +268,19 @@ SavedEdits Node::summarize_alien(const Snapshot& theirs, const Document& mine,
     return edits;
 }
 
+/// News go out at once. Without any the master has to hear that this instance lives, several times
+/// before it would call it lost.
+Duration Node::report_interval() const {
+    const Tunnel* tunnel = arbiter();
+    const bool in_doubt = tunnel != nullptr && tunnel->holder_unheard;
+    if (!in_sync_with_master_ || drift_ != Drift::none || in_doubt) return settings_.check_interval;
+    return std::max<Duration>(settings_.check_interval, report_at_rest);
+}
+
 void Node::report() {
     // Nothing is said under an epoch that is not on disk, nor about a log that is being replaced.
     if (persisted_ < follow_version_ || log_.position_at(durable_.revision.seq) != durable_) return;
-    next_report_ = now_ + settings_.check_interval;
+    next_report_ = now_ + report_interval();
     reported_ = durable_;
     wire::Report told;
     told.node = settings_.node;

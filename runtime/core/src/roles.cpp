@@ -286,6 +286,7 @@ void Node::on(const fact::TunnelChanged& fact) {
         lost_at_ = std::min(now_ - fact.unheard, tunnel.holder_unheard.value_or(now_));
     }
     tunnel.state = fact.state;
+    next_report_ = now_;  // Whether this instance could serve is in it.
     if (fact.state == TunnelState::active) tunnel.active_since = now_;
     // Without a link nothing more is heard of it; with the next one comes what is true then.
     if (fact.state != TunnelState::standby) tunnel.holder_unheard.reset();
@@ -303,9 +304,10 @@ void Node::on(const fact::RegisterSeen& fact) {
     const bool up = state == TunnelState::standby || state == TunnelState::active ||
                     state == TunnelState::draining;
     if (up && found->second.view.known && fact.view.epoch < found->second.view.epoch) return;
+    const bool doubted = found->second.holder_unheard.has_value();
     see(found->second, fact.view);
-    if (fact.holder_lost) {
-        next_claim_ = std::min(next_claim_, now_);
+    if (fact.holder_lost) next_claim_ = std::min(next_claim_, now_);
+    if (fact.holder_lost || found->second.holder_unheard.has_value() != doubted) {
         next_report_ = now_;
     }
     const std::string* name = record_name();

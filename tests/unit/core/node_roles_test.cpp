@@ -198,16 +198,45 @@ TEST(NodeRoles, AShadowTellsItsMasterAtOnceThatTheGatewayLostIt) {
     ASSERT_TRUE(asked<wire::Report>(effects));
     EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, Duration{600ms}.count());
     shadow.answer(effects, wire::ReportReply{true, true, 1, shadow.node().log().last()});
-    shadow.tell(fact::RegisterSeen{"main", alive_of_alpha(), false});
-    effects = until_asked<wire::Report>(shadow, {});
+    effects = shadow.tell(fact::RegisterSeen{"main", alive_of_alpha(), false});
+    ASSERT_TRUE(asked<wire::Report>(effects)) << "that it is heard again is news as well";
     EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, std::nullopt);
+}
+
+TEST(NodeRoles, AShadowReportsNewsAtOnceAndAtRestFourTimesASecond) {
+    Bench shadow = shadow_in_sync();
+    const wire::ReportReply in_sync{true, true, 1, shadow.node().log().last()};
+    const auto reports_in_a_second = [&] {
+        int count = 0;
+        for (int i = 0; i < 40; ++i) {
+            const auto effects = shadow.wait(25ms);
+            if (!asked<wire::Report>(effects)) continue;
+            shadow.answer(effects, in_sync);
+            ++count;
+        }
+        return count;
+    };
+    EXPECT_EQ(reports_in_a_second(), 4);
+    auto effects = shadow.tell(fact::TunnelChanged{"main", TunnelState::connecting});
+    ASSERT_TRUE(asked<wire::Report>(effects));
+    EXPECT_FALSE(asked<wire::Report>(effects)->can_serve);
+    shadow.answer(effects, in_sync);
+    effects = shadow.tell(fact::TunnelChanged{"main", TunnelState::standby});
+    ASSERT_TRUE(asked<wire::Report>(effects));
+    shadow.answer(effects, in_sync);
+    effects = shadow.tell(fact::RegisterSeen{"main", lost_of_alpha(), false});
+    ASSERT_TRUE(asked<wire::Report>(effects));
+    shadow.answer(effects, in_sync);
+    EXPECT_EQ(reports_in_a_second(), 10) << "the master waits for how long it is not heard";
 }
 
 TEST(NodeRoles, AShadowWithoutALinkSaysNothingOfWhatTheGatewayHears) {
     Bench shadow = shadow_in_sync();
-    shadow.tell(fact::TunnelChanged{"main", TunnelState::connecting});
-    shadow.tell(fact::RegisterSeen{"main", lost_of_alpha(), false});
-    const auto effects = until_asked<wire::Report>(shadow, {});
+    auto effects = shadow.tell(fact::TunnelChanged{"main", TunnelState::connecting});
+    ASSERT_TRUE(asked<wire::Report>(effects));
+    shadow.answer(effects, wire::ReportReply{true, true, 1, shadow.node().log().last()});
+    effects = shadow.tell(fact::RegisterSeen{"main", lost_of_alpha(), false});
+    effects = until_asked<wire::Report>(shadow, effects);
     EXPECT_EQ(asked<wire::Report>(effects)->unheard_ns, std::nullopt);
 }
 

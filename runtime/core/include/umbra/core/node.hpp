@@ -325,6 +325,7 @@ private:
     void drive_following();
     void greet();
     void fetch();
+    [[nodiscard]] Duration report_interval() const;
     void report();
     void on_reply(const wire::HelloReply&);
     void on_reply(const wire::FetchReply&);
