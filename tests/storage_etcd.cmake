@@ -8,7 +8,8 @@ if(UMBRA_ETCD AND UMBRA_ETCDCTL)
       integration/storage_etcd/under_test.cpp integration/storage_etcd/etcd_server.cpp
       integration/storage_etcd/cutting_proxy.cpp
       integration/storage_etcd/etcd_test.cpp integration/storage_etcd/access_test.cpp
-      integration/storage_etcd/points_test.cpp)
+      integration/storage_etcd/points_test.cpp integration/storage_etcd/watch_test.cpp)
+  target_link_libraries(storage_etcd_integration_test PRIVATE umbra_etcd umbra_etcd_json)
   umbra_add_failpoints(storage_etcd_integration_test)
   target_compile_definitions(storage_etcd_integration_test PRIVATE
       UMBRA_TEST_ETCD="${UMBRA_ETCD}" UMBRA_TEST_ETCDCTL="${UMBRA_ETCDCTL}")

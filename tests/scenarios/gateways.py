@@ -78,6 +78,8 @@ def gateways_share_a_register(options):
     with pair:
         pair.up()
         pair.expect_backup_served("alpha")
+        for name in ("gateway", "backup"):
+            wait_for(lambda: pair.status(name)["register"]["watched"], 5, f"{name} watches etcd")
         pair.run("umbra", "switch", at="alpha")
         pair.wait_settled("beta")
         pair.expect_backup_served("beta")

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -10,7 +11,10 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 
 #include <cerrno>
+#include <netinet/tcp.h>
+#include <optional>
 #include <sys/socket.h>
+#include <utility>
 #include <variant>
 
 namespace umbra::etcd {
@@ -32,6 +36,7 @@ struct HttpConnection::Impl {
     ssl::context tls{ssl::context::tls_client};
     std::variant<std::monostate, Plain, Secure> stream;
     beast::flat_buffer buffer;
+    std::optional<http::response_parser<http::string_body>> parts;  ///< Of a streamed answer.
     std::string name;  ///< Of the member, for messages.
     std::string host;
 
@@ -60,6 +65,11 @@ struct HttpConnection::Impl {
     }
     Result<Done> handshake();
     Error broken(error_code code) const;
+    http::request<http::string_body> request(const std::string& target, std::string body,
+                                             const std::string& token) const;
+    /// Calls `talk(stream)`, which returns an error code.
+    template <class Talk>
+    Result<Done> with_stream(Talk talk);
 };
 
 HttpConnection::HttpConnection(TlsFiles files, Duration connect_timeout, Duration request_timeout)
@@ -84,6 +94,7 @@ void HttpConnection::close() noexcept {
     if (impl_->stream.index() != 0) impl_->lowest().close();
     impl_->stream.emplace<std::monostate>();
     impl_->buffer.clear();
+    impl_->parts.reset();
 }
 
 Result<Done> HttpConnection::load_files() {
@@ -169,29 +180,40 @@ Error HttpConnection::Impl::broken(error_code code) const {
     return {Errc::closed, name + ": the connection broke: " + code.message()};
 }
 
+http::request<http::string_body> HttpConnection::Impl::request(const std::string& target,
+                                                               std::string body,
+                                                               const std::string& token) const {
+    http::request<http::string_body> made{http::verb::post, target, 11};
+    made.set(http::field::host, host);
+    made.set(http::field::content_type, "application/json");
+    if (!token.empty()) made.set(http::field::authorization, token);
+    made.body() = std::move(body);
+    made.prepare_payload();
+    return made;
+}
+
+template <class Talk>
+Result<Done> HttpConnection::Impl::with_stream(Talk talk) {
+    const error_code code =
+        stream.index() == 2 ? talk(std::get<Secure>(stream)) : talk(std::get<Plain>(stream));
+    if (code) return broken(code);
+    return Done{};
+}
+
 Result<HttpAnswer> HttpConnection::post(const std::string& target, std::string body,
                                         const std::string& token) {
     auto& self = *impl_;
     if (!is_open()) return Error{Errc::unavailable, "there is no connection to etcd"};
-    http::request<http::string_body> request{http::verb::post, target, 11};
-    request.set(http::field::host, self.host);
-    request.set(http::field::content_type, "application/json");
-    if (!token.empty()) request.set(http::field::authorization, token);
-    request.body() = std::move(body);
-    request.prepare_payload();
+    const auto request = self.request(target, std::move(body), token);
     http::response_parser<http::string_body> parser;
     parser.body_limit(answer_bytes_max);
 
     self.lowest().expires_after(self.request_timeout);
-    const auto talk = [&](auto& stream) -> Result<Done> {
-        auto code = self.run([&](auto done) { http::async_write(stream, request, done); });
-        if (code) return self.broken(code);
-        code = self.run([&](auto done) { http::async_read(stream, self.buffer, parser, done); });
-        if (code) return self.broken(code);
-        return Done{};
-    };
-    const auto told = self.stream.index() == 2 ? talk(std::get<Impl::Secure>(self.stream))
-                                               : talk(std::get<Impl::Plain>(self.stream));
+    const auto told = self.with_stream([&](auto& stream) {
+        const auto code = self.run([&](auto done) { http::async_write(stream, request, done); });
+        if (code) return code;
+        return self.run([&](auto done) { http::async_read(stream, self.buffer, parser, done); });
+    });
     if (!told.ok()) {
         close();
         return told.error();
@@ -200,6 +222,66 @@ Result<HttpAnswer> HttpConnection::post(const std::string& target, std::string b
     HttpAnswer answer{message.result_int(), std::move(message.body())};
     if (!message.keep_alive()) close();
     return answer;
+}
+
+Result<HttpAnswer> HttpConnection::stream(const std::string& target, std::string body,
+                                          const std::string& token) {
+    auto& self = *impl_;
+    if (!is_open()) return Error{Errc::unavailable, "there is no connection to etcd"};
+    const auto request = self.request(target, std::move(body), token);
+    auto& parser = self.parts.emplace();
+    parser.body_limit(boost::none);
+    self.lowest().expires_after(self.request_timeout);
+    const auto told = self.with_stream([&](auto& stream) {
+        const auto code = self.run([&](auto done) { http::async_write(stream, request, done); });
+        if (code) return code;
+        const auto head = self.run(
+            [&](auto done) { http::async_read_header(stream, self.buffer, parser, done); });
+        if (head || parser.get().result() == http::status::ok) return head;
+        parser.body_limit(answer_bytes_max);
+        return self.run([&](auto done) { http::async_read(stream, self.buffer, parser, done); });
+    });
+    if (!told.ok()) {
+        close();
+        return told.error();
+    }
+    HttpAnswer answer{parser.get().result_int(), std::move(parser.get().body())};
+    parser.get().body().clear();
+    // It may be silent for hours; the kernel asks whether the member is still there.
+    const int on = 1, idle_s = 5, every_s = 2, times = 3;
+    const int fd = self.lowest().socket().native_handle();
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+    return answer;
+}
+
+Result<std::string> HttpConnection::next_part() {
+    auto& self = *impl_;
+    if (self.stream.index() == 0 || !self.parts)
+        return Error{Errc::unavailable, "there is no connection to etcd"};
+    auto& parser = *self.parts;
+    if (parser.is_done()) {
+        close();
+        return Error{Errc::closed, self.name + ": it ended the answer"};
+    }
+    self.lowest().expires_never();
+    const auto told = self.with_stream([&](auto& stream) {
+        return self.run(
+            [&](auto done) { http::async_read_some(stream, self.buffer, parser, done); });
+    });
+    if (!told.ok()) {
+        close();
+        return told.error();
+    }
+    return std::exchange(parser.get().body(), {});
+}
+
+void HttpConnection::interrupt() {
+    asio::post(impl_->io, [self = impl_.get()] {
+        if (self->stream.index() != 0) self->lowest().close();
+    });
 }
 
 }  // namespace umbra::etcd

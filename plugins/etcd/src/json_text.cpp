@@ -114,6 +114,11 @@ std::string range_request(const std::string& key, const std::string& end, std::s
     return text + "}";
 }
 
+std::string watch_request(const std::string& key, const std::string& end) {
+    return "{\"create_request\":{\"key\":\"" + base64(key) + "\",\"range_end\":\"" + base64(end) +
+           "\"}}";
+}
+
 std::string authenticate_request(const std::string& user, const std::string& password) {
     return "{\"name\":" + quoted(user) + ",\"password\":" + quoted(password) + "}";
 }
@@ -161,6 +166,29 @@ Result<Found> read_range(std::string_view body) {
     const auto object = parse(body);
     if (!object.ok()) return object.error();
     return read_pairs(*object);
+}
+
+Result<WatchNews> read_watch(std::string_view line) {
+    const auto object = parse(line);
+    if (!object.ok()) return object.error();
+    const auto* result = member(object.value(), "result");
+    if (result == nullptr) return strange();
+    const auto is = [&](std::string_view name) {
+        const auto* value = result->if_contains(name);
+        return value != nullptr && value->is_bool() && value->get_bool();
+    };
+    WatchNews news{is("created"), is("canceled"), {}};
+    const auto* list = result->if_contains("events");
+    if (list == nullptr) return news;
+    if (!list->is_array()) return strange();
+    for (const auto& item : list->get_array()) {
+        const auto* event = item.if_object();
+        const auto* pair = event == nullptr ? nullptr : member(*event, "kv");
+        std::string key;
+        if (pair == nullptr || !bytes(*pair, "key", key)) return strange();
+        news.keys.push_back(std::move(key));
+    }
+    return news;
 }
 
 Result<Outcome> read_outcome(std::string_view body) {

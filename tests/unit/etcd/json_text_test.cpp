@@ -87,5 +87,22 @@ TEST(JsonText, RefusalsKeepTheWordsOfEtcd) {
     EXPECT_EQ(read_refusal(std::string(10'000, 'x')).message.size(), 300u);
 }
 
+TEST(JsonText, AWatchSaysWhatChanged) {
+    EXPECT_EQ(watch_request("/a/", "/a0"),
+              R"({"create_request":{"key":"L2Ev","range_end":"L2Ew"}})");
+    const auto begun = read_watch(R"({"result":{"header":{"revision":"7"},"created":true}})");
+    ASSERT_TRUE(begun.ok());
+    EXPECT_TRUE(begun->created && !begun->canceled && begun->keys.empty());
+    const auto news = read_watch(
+        R"({"result":{"events":[{"kv":{"key":"L2Ev","value":"eA=="}},{"type":"DELETE","kv":{"key":"L2Ew"}}]}})");
+    ASSERT_TRUE(news.ok());
+    EXPECT_EQ(news->keys, (std::vector<std::string>{"/a/", "/a0"}));
+    EXPECT_TRUE(read_watch(R"({"result":{"canceled":true}})")->canceled);
+    for (const char* bad : {"", "[]", "{}", R"({"error":{"code":3}})", R"({"result":[]})",
+                            R"({"result":{"events":{}}})", R"({"result":{"events":[{}]}})",
+                            R"({"result":{"events":[{"kv":{"key":"?"}}]}})"})
+        EXPECT_FALSE(read_watch(bad).ok()) << bad;
+}
+
 }  // namespace
 }  // namespace umbra::etcd

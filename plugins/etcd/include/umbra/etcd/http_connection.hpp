@@ -50,6 +50,15 @@ public:
     /// @param token  Of the authorisation; empty: none.
     Result<HttpAnswer> post(const std::string& target, std::string body, const std::string& token);
 
+    /// Begins an answer that comes in parts for as long as the connection lives: only `next_part`
+    /// and `close` may follow. @return The whole answer when the status is not 200.
+    Result<HttpAnswer> stream(const std::string& target, std::string body,
+                              const std::string& token);
+    /// Waits for some bytes of it. A member that is silently gone is noticed after some seconds.
+    Result<std::string> next_part();
+    /// From any thread: what waits, now or next, fails with `closed`.
+    void interrupt();
+
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;

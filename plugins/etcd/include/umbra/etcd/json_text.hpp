@@ -35,6 +35,8 @@ std::string end_of_prefix(std::string prefix);
 /// @param end  First key after the range; empty: `key` alone. @param limit  0: none.
 std::string range_request(const std::string& key, const std::string& end, std::size_t limit,
                           bool count_only = false);
+/// Of changes from now on. @param end  First key after the range.
+std::string watch_request(const std::string& key, const std::string& end);
 std::string authenticate_request(const std::string& user, const std::string& password);
 
 /// Operations that are carried out together or not at all.
@@ -68,6 +70,14 @@ private:
 Result<Found> read_range(std::string_view body);
 Result<Outcome> read_outcome(std::string_view body);
 Result<std::string> read_token(std::string_view body);
+
+/// One message of a watch.
+struct WatchNews {
+    bool created = false;
+    bool canceled = false;          ///< etcd ends it.
+    std::vector<std::string> keys;  ///< Changed or gone.
+};
+Result<WatchNews> read_watch(std::string_view line);
 
 struct Refusal {
     int code = 0;  ///< Of gRPC; -1 when the text is no answer of etcd's.

@@ -20,6 +20,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int beats_per_hold = 5;
+/// While etcd tells of changes: for what a connection that is silently gone does not tell.
+constexpr Duration look_every_watched = 500ms;
+/// While it does not.
 constexpr Duration look_every = 100ms;
 /// While a granted epoch waits for the other gateways.
 constexpr Duration look_every_waiting = 5ms;
@@ -52,7 +55,16 @@ SharedRegister::SharedRegister(Context& context, SharedRegisterSettings settings
       session_(random_session()),
       client_(with_log(settings_.client)),
       timer_(context.io),
-      failing_since_(base::boot_now()) {}
+      failing_since_(base::boot_now()),
+      watch_(
+          settings_.client, settings_.prefix, etcd::end_of_prefix(settings_.prefix),
+          {.on_key =
+               [this](const std::string& key) {
+                   boost::asio::post(context_.io, [this, key] { changed(key); });
+               },
+           .on_state =
+               [this](bool on) { boost::asio::post(context_.io, [this, on] { watching(on); }); }}) {
+}
 
 SharedRegister::~SharedRegister() {
     // Nothing is routed any more, so the others need not wait for this gateway.
@@ -70,6 +82,8 @@ SharedRegister::~SharedRegister() {
 Result<Done> SharedRegister::open() {
     if (auto loaded = client_.load_files(); !loaded)
         return Error{loaded.error().code, "[gateway.register] " + loaded.error().message};
+    if (auto started = watch_.start(); !started)
+        return Error{started.error().code, "[gateway.register] " + started.error().message};
     next();
     return Done{};
 }
@@ -123,11 +137,30 @@ void SharedRegister::next() {
     for (const auto& [name, state] : pairs_)
         if (state.pending && !state.pending->committed) return commit(name);
     if (now >= next_beat_ || (reachable_ && notes() != sent_)) return beat();
-    if (now >= next_look_) return look();
+    if (news_ || now >= next_look_) return look();
     timer_.expires_after(std::max<Duration>(std::min(next_beat_, next_look_) - now, 1ms));
     timer_.async_wait([this](boost::system::error_code error) {
         if (!error) next();
     });
+}
+
+void SharedRegister::changed(const std::string& key) {
+    if (key == own_key_) return;
+    news_ = true;
+    next();
+}
+
+void SharedRegister::watching(bool on) {
+    watched_ = on;
+    // What was written while nothing was told.
+    news_ = news_ || on;
+    next_look_ = std::min(next_look_, base::boot_now() + look_pause());
+    next();
+}
+
+Duration SharedRegister::look_pause() const {
+    if (someone_waits()) return look_every_waiting;
+    return watched_ ? look_every_watched : look_every;
 }
 
 void SharedRegister::ask(etcd::Transaction transaction, bool writes, Handler then) {
@@ -153,6 +186,7 @@ std::map<std::string, PairNote> SharedRegister::notes() const {
 }
 
 void SharedRegister::beat() {
+    news_ = false;
     next_beat_ = base::boot_now() + settings_.hold / beats_per_hold;
     sent_ = notes();
     const GatewayNote note{context_.settings.name, settings_.hold, sent_};
@@ -164,6 +198,7 @@ void SharedRegister::beat() {
 }
 
 void SharedRegister::look() {
+    news_ = false;
     etcd::Transaction transaction;
     transaction.read(keys_.records(), etcd::end_of_prefix(keys_.records()), seen_ + 1);
     transaction.read(keys_.gateways(), etcd::end_of_prefix(keys_.gateways()));
@@ -267,6 +302,7 @@ void SharedRegister::on_buried(const Answer& answer) {
 void SharedRegister::failed(const Error& error) {
     const auto now = base::boot_now();
     next_beat_ = next_look_ = now + try_again_after;
+    news_ = false;
     detail_ = error.message;
     if (std::exchange(reachable_, false)) {
         failing_since_ = now;
@@ -371,7 +407,7 @@ void SharedRegister::absorb_gateways(const etcd::Found& found, const Answer& ans
         }
         if (state.pending && state.pending->committed) settle(name, state);
     }
-    next_look_ = base::boot_now() + (someone_waits() ? look_every_waiting : look_every);
+    next_look_ = base::boot_now() + look_pause();
     for (const auto& [key, revision] : others_.gone())
         if (!busy_) bury(key, revision);
 }
@@ -422,6 +458,7 @@ json::object SharedRegister::status() const {
                        {"prefix", settings_.prefix},
                        {"hold_ms", milliseconds(settings_.hold)},
                        {"reachable", reachable_},
+                       {"watched", watched_},
                        {"confirmed_ms", nullptr},
                        {"detail", detail_},
                        {"gateways", std::move(gateways)}};

@@ -5,6 +5,7 @@
 #include "shared_values.hpp"
 #include <umbra/base/log.hpp>
 #include <umbra/etcd/client.hpp>
+#include <umbra/etcd/watch.hpp>
 #include <umbra/gateway/other_gateways.hpp>
 #include <umbra/gateway/register.hpp>
 
@@ -25,6 +26,8 @@ namespace umbra::gateway {
 /// the revision at which that record was written. What another gateway wrote first is told to the
 /// pair as `fact::RecordChanged`. A raised epoch counts as stored when every other gateway has
 /// written that it routes nothing below, or is gone (`OtherGateways`).
+///
+/// What others write is heard of by a watch, and looked for now and then besides.
 ///
 /// Beside that it writes a note of its own every fifth of `hold`, and at once when something in it
 /// changes. Only for `hold` after the last one that etcd took may this gateway route.
@@ -107,6 +110,10 @@ private:
     void on_buried(const Answer& answer);
     void failed(const Error& error);
 
+    void changed(const std::string& key);
+    void watching(bool on);
+    [[nodiscard]] Duration look_pause() const;
+
     void absorb_records(const etcd::Found& found, bool all);
     void absorb_record(const std::string& pair, PairState& state, const etcd::KeyValue& found);
     /// Tells the pair of another record; what it decided on the one before is not stored.
@@ -144,9 +151,12 @@ private:
     std::uint64_t seen_ = 0;  ///< Revision of the store at the last answer that read records.
     std::map<std::string, PairNote> sent_;  ///< What the last note said.
     std::string committing_;
+    bool watched_ = false;  ///< etcd tells of changes.
+    bool news_ = false;     ///< It did, after the question that was asked last.
     Instant next_beat_;
     Instant next_look_;
     std::optional<Instant> confirmed_;  ///< When the last note that etcd took was sent.
+    etcd::Watch watch_;                 ///< Last: its thread ends first.
 };
 
 }  // namespace umbra::gateway
