@@ -109,6 +109,9 @@ def gateway_killed_while_its_key_changes(options):
     """At every change of a file between the making of a key and its use: both instances connect
     again, and the change can be carried on."""
     with Pair(options).up() as pair:
+        # Once, so that what only the first change writes is there and each life does the same.
+        for step in ("rotate", "drop"):
+            pair.tool("umbra-gateway", "key", step, at="gateway")
         pair["gateway"].kill()
 
         def live(point):

@@ -45,6 +45,7 @@ Result<Done> GatewayKeys::open() {
     // There once a key was changed.
     const auto kept = base::read_file(dir / id_file, id_length + 1);
     if (!kept && kept.error().sys_errno != ENOENT) return kept.error();
+    id_kept_ = kept.ok();
     id_ = kept ? kept.value().substr(0, id_length) : identity_->pin().substr(id_begin, id_length);
     if (id_.size() != id_length || id_.find_first_not_of("0123456789abcdef") != std::string::npos)
         return Error{Errc::data_loss, (dir / id_file).string() +
@@ -66,14 +67,17 @@ void GatewayKeys::rotate(Answer answer) {
                                                 "back with umbra-gateway key drop"});
     if (is_busy(answer)) return;
     context_.on_disk(
-        [dir = context_.settings.data_dir, id = id_]() -> Result<std::string> {
-            if (auto kept = base::replace_file(dir / id_file, id + "\n"); !kept)
-                return kept.error();
+        [dir = context_.settings.data_dir, id = id_kept_ ? "" : id_]() -> Result<std::string> {
+            if (!id.empty()) {
+                if (auto kept = base::replace_file(dir / id_file, id + "\n"); !kept)
+                    return kept.error();
+            }
             return make_next_key(dir);
         },
         [this, answer = std::move(answer)](Result<std::string> made) {
             busy_ = false;
             if (!made) return answer(made.error());
+            id_kept_ = true;
             next_ = std::move(*made);
             base::info(log_room, "keys: a next key was made, {}", next_);
             announce();

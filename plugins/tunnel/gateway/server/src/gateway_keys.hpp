@@ -73,8 +73,9 @@ private:
     const Desk desk_;
     std::optional<TlsIdentity> identity_;
     std::string id_;
-    std::string next_;   ///< A pin; empty: none.
-    bool busy_ = false;  ///< The disk works on the keys.
+    bool id_kept_ = false;  ///< In its file.
+    std::string next_;      ///< A pin; empty: none.
+    bool busy_ = false;     ///< The disk works on the keys.
 };
 
 }  // namespace umbra::gateway
