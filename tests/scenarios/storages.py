@@ -166,6 +166,55 @@ def damaged_log_is_refused(options):
 
 
 @scenario
+def lost_log_makes_no_master(options):
+    """A master whose log was moved away, as the message about a damaged one says, while nobody else
+    is there: it does not serve with nothing, and drops nothing when the other comes back."""
+    with Pair(options).up() as pair:
+        edit_some(pair, "alpha", 10)
+        pair.wait_settled("alpha")
+        for node in ("beta", "alpha"):
+            pair[node].kill()
+        (log,) = (pair.path("alpha") / "storage").glob("*.log")
+        log.rename(log.with_suffix(".lost"))
+        pair.start("alpha")
+        for _ in range(2):  # It does not forget.
+            told = pair.status("alpha")
+            expect((told["role"], told["revision"]) == ("shadow", "0.0"), f"no master: {told}")
+            expect("storage-lost" in [a["id"] for a in told["alerts"]], f"says so: {told}")
+            pair["alpha"].kill()
+            pair.start("alpha")
+        pair.start("beta")
+        wait_for(lambda: pair.active() == "beta", 15, "beta serves")
+        pair.wait_settled("beta", 30)
+        expect_equal(pair)
+        expect(pair.status("alpha")["alerts"] == [], "nothing is wrong any more")
+        pair.expect_served()
+
+
+@scenario
+def changed_storage_makes_no_master(options):
+    """[storage] of a master was changed without a migration: it has nothing there."""
+    with Pair(options).up() as pair:
+        edit_some(pair, "alpha", 10)
+        pair.wait_settled("alpha")
+        for node in ("beta", "alpha"):
+            pair[node].kill()
+        file = pair.path("alpha.toml")
+        old = file.read_text()
+        expect(old.count('plugin = "file"') == 1, old)
+        file.write_text(old.replace('plugin = "file"', 'plugin = "sqlite"'))
+        pair.start("alpha")
+        told = pair.status("alpha")
+        expect(told["role"] == "shadow", f"no master: {told}")
+        (alert,) = (a for a in told["alerts"] if a["id"] == "storage-lost")
+        expect("umbra storage migrate" in alert["text"], f"says what to do: {alert}")
+        pair.start("beta")
+        wait_for(lambda: pair.active() == "beta", 15, "beta serves")
+        pair.wait_settled("beta", 30)
+        expect_equal(pair)
+
+
+@scenario
 def damaged_database_is_refused(options):
     """The same for sqlite."""
     with Pair(options, storage=dict.fromkeys(NODES, SQLITE)).up() as pair:

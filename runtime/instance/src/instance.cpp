@@ -152,6 +152,7 @@ void Instance::perform(const E& effect) {
     } else if constexpr (std::is_same_v<E, core::effect::Explain>) {
         journal_.add(node_->epoch(), effect);
     } else if constexpr (std::is_same_v<E, core::effect::ApplyDocument>) {
+        note_log();
         if (!applied_ || applied_epoch_ != node_->epoch()) {
             applying_.now();
         } else {

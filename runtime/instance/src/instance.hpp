@@ -75,6 +75,8 @@ public:
 private:
     // --- start, instance_start.cpp
     [[nodiscard]] Result<core::Log> open_store();
+    [[nodiscard]] Result<umbra::Done> judge_log(const core::Log& log);
+    void note_log();
     [[nodiscard]] Result<umbra::Done> import_initial(core::Log& log);
     [[nodiscard]] Result<umbra::Done> open_transport();
     void make_node(core::Log log);
@@ -149,6 +151,7 @@ private:
     std::vector<core::effect::Reply> held_;     ///< Until what they acknowledge is applied here.
     Paced applying_;
     Paced publishing_;
+    bool log_lost_ = false;  ///< Found empty at the start, and nobody has sent anything yet.
     std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.
     std::function<void(std::optional<Error>)> on_end_;
 

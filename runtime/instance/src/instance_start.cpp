@@ -42,6 +42,7 @@ host::Surroundings Instance::surroundings() {
 Result<Done> Instance::start() {
     auto log = open_store();
     if (!log.ok()) return log.error();
+    if (auto judged = judge_log(*log); !judged.ok()) return judged;
     if (auto imported = import_initial(*log); !imported.ok()) return imported;
 
     const auto alert = [this](const std::string& id, bool error, const std::string& text) {
@@ -98,6 +99,42 @@ Result<core::Log> Instance::open_store() {
                    [this](const Error& error) { fail(error); },
                    [this](const std::string& why) { disk_is_full(storage_full_, why); });
     return store_->load(loop_, &sha256);
+}
+
+/// An empty log that held a configuration was lost, or is another storage than before. Its owner
+/// must not become master with nothing: the peer would follow, and drop what it has.
+Result<Done> Instance::judge_log(const core::Log& log) {
+    const bool empty = log.last().revision.seq == 0;
+    if (empty && state_.persistent.role == core::Role::master && state_.persistent.epoch != 0 &&
+        !state_.stored && config_.shared_initial) {
+        base::warn("instance",
+                   "[shared] initial is imported at the first start only; umbra config "
+                   "apply {} does it now",
+                   config_.shared_initial->string());
+    }
+    if (empty != state_.stored) return umbra::Done{};
+    if (empty) {
+        make_newcomer(state_);
+        alerts_.raise(
+            "storage-lost", true,
+            "storage " + config_.storage.plugin +
+                " is empty, but this instance had a configuration; it is a shadow until a "
+                "master has sent it everything. If [storage] was changed: change it back "
+                "and use `umbra storage migrate`. If no other instance is left: `umbra "
+                "restore`, or `umbra role set master` to begin anew");
+        log_lost_ = true;
+    }
+    state_.stored = true;
+    return save_state(config_.data_dir, state_);
+}
+
+/// The log holds something (again), or an operator made a master of this instance without it.
+void Instance::note_log() {
+    const bool held = node_->log().last().revision.seq != 0;
+    if (held == state_.stored && !log_lost_) return;
+    if (!held && node_->role() != core::Role::master) return;
+    if (std::exchange(log_lost_, false)) alerts_.clear("storage-lost");
+    if (std::exchange(state_.stored, held) != held) save([] {});
 }
 
 /// [shared] initial: imported once, by a master whose store is empty.

@@ -3,7 +3,6 @@
 #include "backup_content.hpp"
 #include "offline_instance.hpp"
 #include "offline_storage.hpp"
-#include "sha256.hpp"
 #include "state_file.hpp"
 #include <umbra/base/durable_file.hpp>
 #include <umbra/instance/offline.hpp>
@@ -19,8 +18,6 @@ namespace umbra::instance {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t restored_incarnation_bytes = 16;
 
 Error with_place(const fs::path& path, Error error) {
     error.message = path.string() + " " + error.message;
@@ -192,19 +189,15 @@ Result<Done> place_instance_file(const fs::path& file, const std::string& text,
     return Done{};
 }
 
-/// A disk that is not the one on which the instance was master, whatever the backup says: the same
-/// as after `umbra role set shadow`, as another incarnation.
-Result<Done> make_newcomer(const fs::path& directory, const std::string& name) {
+/// A disk that is not the one on which the instance was master, whatever the backup says.
+Result<Done> restore_as_newcomer(const fs::path& directory, const std::string& name) {
     auto state = load_state(directory);
     if (!state) return state.error();
     if (!*state || (*state)->name != name) {
         return Error{Errc::data_loss, "the backup has no state of " + name};
     }
     InstanceState fresh = std::move(**state);
-    fresh.incarnation = random_hex(restored_incarnation_bytes);
-    if (fresh.persistent.role == core::Role::master) fresh.persistent.connect = true;
-    fresh.persistent.role = core::Role::shadow;
-    fresh.persistent.yielded = true;
+    make_newcomer(fresh);
     return save_state(directory, fresh);
 }
 
@@ -276,7 +269,8 @@ Result<std::string> restore_backup(const RestoreRequest& request, const AskPassp
     if (auto free = directory.check_free(); !free) return free.error();
     if (auto begun = directory.begin(); !begun) return begun.error();
     if (auto kept = write_files(directory.draft(), content->files); !kept) return kept.error();
-    if (auto made = make_newcomer(directory.draft(), content->instance); !made) return made.error();
+    if (auto made = restore_as_newcomer(directory.draft(), content->instance); !made)
+        return made.error();
     const auto filled = fill_storage(*instance, directory.draft(), *options, content->log);
     if (!filled) return filled.error();
     std::string about_file = "kept the instance file " + file.string();

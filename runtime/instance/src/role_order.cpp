@@ -28,6 +28,8 @@ Result<std::string> order_role(const std::filesystem::path& data_dir, core::Role
     persistent.role = role;
     persistent.yielded = role == core::Role::shadow;
     if (role == core::Role::shadow) persistent.connect = true;
+    // Whoever orders this knows whether the configuration was lost.
+    if (role == core::Role::master) (*state)->stored = false;
     const auto saved = save_state(data_dir, **state);
     if (!saved.ok()) return saved.error();
     std::string text = (*state)->name + " was " + core::to_string(before) + " and starts as " +

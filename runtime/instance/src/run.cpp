@@ -1,5 +1,4 @@
 #include "instance.hpp"
-#include "sha256.hpp"
 #include <umbra/base/descriptors.hpp>
 #include <umbra/base/durable_file.hpp>
 #include <umbra/base/log.hpp>
@@ -22,7 +21,6 @@ constexpr Duration start_length = std::chrono::seconds{3};
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_invalid = 2;
-constexpr std::size_t incarnation_bytes = 16;
 
 int say(int status, const std::string& sentence) {
     std::fprintf(stderr, "umbra: %s\n", sentence.c_str());
@@ -43,7 +41,7 @@ Result<InstanceState> state_of(const config::InstanceConfig& config) {
     }
     InstanceState fresh;
     fresh.name = config.name;
-    fresh.incarnation = random_hex(incarnation_bytes);
+    fresh.incarnation = new_incarnation();
     fresh.persistent.role = config.role;
     fresh.persistent.ha_enabled = config.peer.enabled;
     fresh.ha_in_file = config.peer.enabled;

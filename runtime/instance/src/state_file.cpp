@@ -1,5 +1,6 @@
 #include "state_file.hpp"
 
+#include "sha256.hpp"
 #include <umbra/base/durable_file.hpp>
 #include <umbra/core/damping.hpp>
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t state_bytes_max = 64 * 1024;
 constexpr std::int64_t state_version = 1;
+constexpr std::size_t incarnation_bytes = 16;
 
 std::filesystem::path file_of(const std::filesystem::path& data_dir) {
     return data_dir / "state.json";
@@ -62,6 +64,7 @@ InstanceState from_json(const json::object& o) {
     state.persistent.connect = o.at("connect").as_bool();
     state.persistent.yielded = o.at("yielded").as_bool();
     state.ha_in_file = o.at("ha_in_file").as_bool();
+    if (const auto* stored = o.if_contains("stored")) state.stored = stored->as_bool();
     if (const auto* pause = o.if_contains("pause")) {
         const auto& p = pause->as_object();
         state.persistent.pause = {p.at("on").as_bool(), p.at("stamp").to_number<std::uint64_t>(),
@@ -100,10 +103,11 @@ Result<std::optional<InstanceState>> load_state(const std::filesystem::path& dat
         }
         return std::optional<InstanceState>{from_json(object)};
     } catch (const std::exception&) {
-        return Error{Errc::data_loss,
-                     path.string() +
-                         ": damaged; restore it from a backup, or move the data directory "
-                         "away to join the pair as a fresh shadow"};
+        return Error{
+            Errc::data_loss,
+            path.string() +
+                ": damaged; restore a backup, or move the data directory away, set [instance] "
+                "role = \"shadow\" and pair it anew (umbra peer invite, umbra peer join)"};
     }
 }
 
@@ -118,6 +122,7 @@ Result<Done> save_state(const std::filesystem::path& data_dir, const InstanceSta
     o["connect"] = state.persistent.connect;
     o["yielded"] = state.persistent.yielded;
     o["ha_in_file"] = state.ha_in_file;
+    o["stored"] = state.stored;
     const core::Pause& pause = state.persistent.pause;
     o["pause"] =
         json::object{{"on", pause.on}, {"stamp", pause.stamp}, {"until_ms", pause.until_ms}};
@@ -131,6 +136,15 @@ Result<Done> save_state(const std::filesystem::path& data_dir, const InstanceSta
                                  {"respond", state.peer->respond}};
     }
     return base::replace_file(file_of(data_dir), json::serialize(o) + "\n");
+}
+
+std::string new_incarnation() { return random_hex(incarnation_bytes); }
+
+void make_newcomer(InstanceState& state) {
+    state.incarnation = new_incarnation();
+    if (state.persistent.role == core::Role::master) state.persistent.connect = true;
+    state.persistent.role = core::Role::shadow;
+    state.persistent.yielded = true;
 }
 
 Result<DataDirLock> DataDirLock::take(const std::filesystem::path& data_dir) {

@@ -28,6 +28,8 @@ struct InstanceState {
     /// [peer] enabled of the file when `ha_enabled` was stored; a change in the file wins over a
     /// command given before it.
     bool ha_in_file = false;
+    /// The log held something once: one that is found empty was lost.
+    bool stored = false;
     std::optional<PinnedPeer> peer;
 };
 
@@ -37,6 +39,12 @@ struct InstanceState {
 /// Atomic and durable. `data_loss` when an fsync failed.
 [[nodiscard]] Result<Done> save_state(const std::filesystem::path& data_dir,
                                       const InstanceState& state);
+
+[[nodiscard]] std::string new_incarnation();
+/// Of an instance whose disk is not the one on which it had its role: another incarnation, which
+/// the register does not count as in sync, and a shadow that takes no role by itself until it has
+/// met a master. The epoch stays, as the lowest that can be.
+void make_newcomer(InstanceState& state);
 
 /// Exclusive use of a data directory, for the life of the object.
 class DataDirLock {

@@ -33,9 +33,11 @@ Result<T> await(Loop& loop, Start start) {
 }
 
 Error damaged(const std::string& what) {
-    return {Errc::data_loss,
-            "the stored configuration is damaged: " + what +
-                "; move the data directory away to join the pair as a fresh shadow"};
+    return {
+        Errc::data_loss,
+        "the stored configuration is damaged: " + what +
+            "; restore a backup, or empty the storage (move its files away) so that this instance "
+            "fetches everything from its peer"};
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ protected:
         state.persistent.role = role;
         state.persistent.epoch = 7;
         state.persistent.pause = {true, 3, 99};
+        state.stored = true;
         ASSERT_TRUE(save_state(dir.path(), state).ok());
     }
     core::Persistent stored() { return load_state(dir.path()).value()->persistent; }
@@ -36,6 +37,7 @@ TEST_F(RoleOrderTest, AMasterIsMadeAShadowThatWaitsForAMaster) {
     expected.yielded = true;
     expected.pause = {true, 3, 99};
     EXPECT_EQ(stored(), expected) << "nothing else changed";
+    EXPECT_TRUE(load_state(dir.path()).value()->stored);
 }
 
 TEST_F(RoleOrderTest, AShadowIsMadeAMaster) {
@@ -43,6 +45,7 @@ TEST_F(RoleOrderTest, AShadowIsMadeAMaster) {
     ASSERT_TRUE(order_role(dir.path(), core::Role::master).ok());
     EXPECT_EQ(stored().role, core::Role::master);
     EXPECT_FALSE(stored().yielded);
+    EXPECT_FALSE(load_state(dir.path()).value()->stored) << "with nothing, if that is what it has";
 }
 
 TEST_F(RoleOrderTest, AnInstanceThatRunsIsLeftAlone) {

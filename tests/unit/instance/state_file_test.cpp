@@ -62,5 +62,36 @@ TEST_F(StateFileTest, MoreThanAreKeptAreNotRead) {
     EXPECT_EQ(stored(), std::vector<Instant>(core::Damping::kept, Instant{5min}));
 }
 
+TEST_F(StateFileTest, AFileThatDoesNotKnowWhetherThereWasAConfigurationIsRead) {
+    auto had = state();
+    had.stored = true;
+    ASSERT_TRUE(save_state(dir.path(), had).ok());
+    EXPECT_TRUE(load_state(dir.path()).value()->stored);
+    auto older = text();
+    const std::string field = "\"stored\":true,";
+    ASSERT_NE(older.find(field), std::string::npos);
+    write(older.erase(older.find(field), field.size()));
+    EXPECT_FALSE(load_state(dir.path()).value()->stored);
+}
+
+TEST_F(StateFileTest, ANewcomerWasNeverHereAndTakesNoRole) {
+    auto master = state();
+    master.persistent.role = core::Role::master;
+    master.persistent.epoch = 7;
+    master.persistent.connect = false;
+    make_newcomer(master);
+    EXPECT_NE(master.incarnation, "disk");
+    EXPECT_EQ(master.persistent.role, core::Role::shadow);
+    EXPECT_TRUE(master.persistent.yielded);
+    EXPECT_TRUE(master.persistent.connect) << "it has to find its master";
+    EXPECT_EQ(master.persistent.epoch, 7U);
+
+    auto shadow = state();
+    shadow.persistent.role = core::Role::shadow;
+    shadow.persistent.connect = false;
+    make_newcomer(shadow);
+    EXPECT_FALSE(shadow.persistent.connect) << "as an operator ordered";
+}
+
 }  // namespace
 }  // namespace umbra::instance
