@@ -379,6 +379,8 @@ def edit_history(options):
         pair.wait_settled("beta")
         told = pair.run(*again, at="beta")
         expect("applied before" in told.stdout, f"says so: {told.stdout}")
+        told = pair.run(*again[:3], f'{EVERY}="8s"', *again[4:], at="beta", status=4)
+        expect("another edit" in told.stderr, f"another one is not taken for it: {told.stderr}")
         expect(revision(pair, "beta")[1] == before, "no revision more")
         expect(pair.value("beta", EVERY) == "7s", "nothing undone")
 

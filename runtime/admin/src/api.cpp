@@ -2,6 +2,7 @@
 #include "query.hpp"
 #include "render.hpp"
 #include <umbra/admin/api.hpp>
+#include <umbra/config/source.hpp>
 #include <umbra/config/values.hpp>
 
 #include <boost/json/array.hpp>
@@ -24,6 +25,8 @@ using instance::Control;
 
 constexpr std::size_t history_default = 50;
 constexpr std::size_t explain_default = 20;
+/// The largest file, of which JSON may escape every byte, and what surrounds it.
+constexpr std::size_t body_max = 2 * config::file_bytes_max + std::size_t{64} * 1024;
 constexpr std::size_t list_max = 10000;
 constexpr std::size_t changes_max = 10000;
 constexpr std::chrono::seconds user_name_kept_for{10};
@@ -411,6 +414,7 @@ void Api::handle(const base::HttpRequest& request, const Responder& answer) cons
 Result<base::HttpServer> serve(Control& control, std::string address) {
     base::HttpServer::Settings settings;
     settings.address = std::move(address);
+    settings.body_max = body_max;
     return base::HttpServer::start(
         std::move(settings), [api = Api{control}](base::HttpRequest request, Responder answer) {
             api.handle(request, answer);

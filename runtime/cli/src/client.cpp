@@ -92,7 +92,10 @@ int show_reply(const Connection& connection, const Answer& answer) {
     const bool provisional = text_of(answer.body, "outcome") == "provisional";
     std::string message = text_of(answer.body, "message");
     const std::string revision = text_of(answer.body, "revision");
-    if (message.empty() && !revision.empty()) message = "revision " + revision;
+    if (!revision.empty() && message.find(revision) == std::string::npos) {
+        message = message.empty() ? "revision " + revision
+                                  : fmt::format("{} (revision {})", message, revision);
+    }
     if (connection.json) {
         print_line(answer.raw);
     } else {

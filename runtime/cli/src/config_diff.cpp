@@ -11,6 +11,8 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <variant>
 
 namespace umbra::cli {
@@ -30,6 +32,12 @@ bool is_revision(std::string_view text) {
 }
 
 std::variant<core::Document, int> read_document(const std::string& file) {
+    std::error_code code;
+    if (!std::filesystem::exists(file, code)) {
+        return fail(
+            exit_usage,
+            file + " is neither a revision, which looks like 3.41, nor a file that is there");
+    }
     config::Problems problems;
     if (const auto source = config::Source::read(file, problems)) {
         if (auto parsed = config::parse_document(*source, problems); parsed && problems.empty()) {

@@ -94,7 +94,8 @@ int divergence_list(const Connection& connection) {
                    std::to_string(list_of(one, "edits").size()),
                    std::to_string(list_of(one, "keys").size()), number(one, "conflicts")});
     }
-    print_line(table.empty() ? "no divergent edits" : table.render());
+    print_line(table.empty() ? "no divergent edits are kept here; each instance keeps its own"
+                             : table.render());
     return exit_done;
 }
 

@@ -10,13 +10,35 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <iterator>
+#include <optional>
+#include <utility>
 #include <variant>
 
 namespace umbra::cli {
 namespace {
 
 namespace json = boost::json;
+
+/// JSON carries nothing but UTF-8. @return Exit status 2, said, or nothing.
+std::optional<int> refuse_other_encodings(std::string_view what, std::string_view text) {
+    const std::size_t good = config::utf8_prefix(text);
+    if (good == text.size()) return std::nullopt;
+    return fail(exit_usage, fmt::format("{} is not valid UTF-8: byte 0x{:02x} after \"{}\"", what,
+                                        static_cast<unsigned char>(text[good]),
+                                        printable(text.substr(0, good))));
+}
+
+std::optional<int> refuse_other_encodings(const EditOptions& options) {
+    const std::pair<const char*, const std::string*> all[] = {
+        {"--message", &options.message},
+        {"--author", &options.author},
+        {"--op-id", &options.op_id},
+    };
+    for (const auto& [name, text] : all) {
+        if (const auto status = refuse_other_encodings(name, *text)) return status;
+    }
+    return std::nullopt;
+}
 
 void add_options(json::object& body, const EditOptions& options) {
     if (!options.message.empty()) body["message"] = options.message;
@@ -28,8 +50,12 @@ void add_options(json::object& body, const EditOptions& options) {
 
 int send_changes(const Connection& connection, const std::vector<core::Change>& changes,
                  const EditOptions& options) {
+    if (const auto status = refuse_other_encodings(options)) return *status;
     json::array list;
     for (const core::Change& change : changes) {
+        const auto value = change.literal.value_or("");
+        if (const auto status = refuse_other_encodings("a key", change.key)) return *status;
+        if (const auto status = refuse_other_encodings(change.key, value)) return *status;
         list.push_back(json::object{
             {"key", change.key},
             {"value", change.literal ? json::value(*change.literal) : json::value(nullptr)}});
@@ -37,6 +63,14 @@ int send_changes(const Connection& connection, const std::vector<core::Change>& 
     json::object body{{"changes", std::move(list)}};
     add_options(body, options);
     return post_and_show(connection, "/v1/config/edit", body);
+}
+
+/// @param max  Ends a stream that never does.
+Result<std::string> read_stdin(std::size_t max) {
+    std::string text(max, '\0');
+    std::cin.read(text.data(), static_cast<std::streamsize>(max));
+    text.resize(static_cast<std::size_t>(std::cin.gcount()));
+    return text;
 }
 
 }  // namespace
@@ -131,22 +165,25 @@ int config_unset(const Connection& connection, const std::vector<std::string>& k
 
 int config_apply(const Connection& connection, const std::string& file,
                  const EditOptions& options) {
-    json::object body;
-    if (file == "-") {
-        body["toml"] = std::string{std::istreambuf_iterator<char>{std::cin}, {}};
-        body["name"] = "stdin";
-    } else {
-        auto text = base::read_file(file, config::file_bytes_max);
-        if (!text) return fail(exit_usage, text.error().message);
-        body["toml"] = std::move(*text);
-        body["name"] = file;
+    if (const auto status = refuse_other_encodings(options)) return *status;
+    const bool piped = file == "-";
+    const std::string name = piped ? "stdin" : file;
+    auto text = piped ? read_stdin(config::file_bytes_max + 1)
+                      : base::read_file(file, config::file_bytes_max);
+    if (!text) return fail(exit_usage, text.error().message);
+    // What cannot be sent; anything else the instance judges, which knows the plugins.
+    config::Problems problems;
+    if (!config::scan(config::Source::from_text(*text, name), problems)) {
+        return fail(exit_usage, name + " is not a shared configuration", problems.lines());
     }
+    json::object body{{"toml", std::move(*text)}, {"name", name}};
     add_options(body, options);
     return post_and_show(connection, "/v1/config/apply", body);
 }
 
 int config_rollback(const Connection& connection, const std::string& revision,
                     const EditOptions& options) {
+    if (const auto status = refuse_other_encodings(options)) return *status;
     json::object body{{"revision", revision}};
     add_options(body, options);
     return post_and_show(connection, "/v1/config/rollback", body);

@@ -121,7 +121,9 @@ const auto rows = std::to_array<Row>({
          running.transport.peer_respond = file.transport.peer_respond;
      },
      no_link},
-    {"storage.plugin", ReloadEffect::restart, "the configuration is open in it",
+    {"storage.plugin", ReloadEffect::restart,
+     "the configuration is open in it; umbra storage migrate copies it while the instance is "
+     "stopped",
      [](const Config& c) { return quoted(c.storage.plugin); }},
     {"storage.options", ReloadEffect::restart, "the storage opens once, with its options"},
     {"admin.listen", ReloadEffect::restart, "the admin addresses are opened at the start",

@@ -30,6 +30,16 @@ SecondByte second_byte(unsigned char lead) {
 
 }  // namespace
 
+std::size_t utf8_prefix(std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t length = utf8_length(text, at);
+        if (length == 0) break;
+        at += length;
+    }
+    return at;
+}
+
 std::size_t utf8_length(std::string_view text, std::size_t at) {
     const unsigned char lead = byte_at(text, at);
     if (lead < 0x80) return 1;

@@ -184,6 +184,7 @@ void Node::report_lateness() {
     const bool late = longest_wait() >= push_patience && required().size() > 1;
     if (late && !trouble_) {
         trouble_ = true;
+        clear_alert("push-recovered");
         alert("push-failed", true,
               "the push of revision " + to_string(pending_.front().revision) + " to " +
                   peer_name() + " failed; it is retried");
@@ -260,6 +261,7 @@ void Node::confirm_in_sync(const std::set<Member>& members) {
     in_sync_doubtful_ = false;
     if (shrinks) {
         trouble_ = true;
+        clear_alert("push-recovered");
         alert("shadow-away", true,
               "edits are durable on " + settings_.node + " only, because " + peer_name() +
                   (session_ && session_->drifted ? " has another configuration" : " is away"));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <set>
 #include <utility>
 
 namespace umbra::instance {
@@ -56,6 +57,18 @@ struct Effect {
     core::Document before;
     core::Document after;
 };
+
+/// Which of two values was meant, nobody knows; TOML takes no key twice either.
+std::optional<Reply> refuse_doubles(const Edit& edit) {
+    std::set<std::string> seen;
+    for (const auto& change : edit.changes) {
+        const auto key = config::canonical_key(change.key);
+        if (key.ok() && !seen.insert(*key).second) {
+            return invalid(*key + " is there twice in one edit; name it once");
+        }
+    }
+    return std::nullopt;
+}
 
 std::optional<Reply> apply_changes(core::Document& document, const Edit& edit) {
     for (const auto& change : edit.changes) {
@@ -111,8 +124,15 @@ std::variant<Effect, Reply> effect_of(const Edit& edit, const core::Log& log,
         const auto name = edit.document_name.empty() ? std::string{"input"} : edit.document_name;
         auto load = config::load_shared(config::Source::from_text(*edit.document, name), catalog);
         if (!load.document) return invalid(load.problems);
+        // What a generator wrote that failed, rather than somebody's wish.
+        if (load.document->empty() && !log.document().empty()) {
+            return invalid(name +
+                           " sets no key, so that applying it would remove everything; if "
+                           "that is meant, use umbra config unset for each table");
+        }
         return Effect{log.document(), std::move(*load.document)};
     }
+    if (auto twice = refuse_doubles(edit)) return std::move(*twice);
     return effect_of_changes(edit, log.document(), catalog);
 }
 
@@ -237,7 +257,12 @@ std::pair<Reply, Comparison> diff(const core::Log& log, const std::string& from,
 }
 
 std::string history_note(const core::Log& log, std::size_t shown) {
-    if (log.base().revision.seq == 0 || shown < log.entries().size()) return {};
+    if (shown < log.entries().size()) {
+        const std::size_t more = log.entries().size() - shown;
+        return std::to_string(more) + (more == 1 ? " older edit is" : " older edits are") +
+               " kept; --max shows more";
+    }
+    if (log.base().revision.seq == 0) return {};
     return "what came before is not kept any more; " + kept_revisions(log);
 }
 

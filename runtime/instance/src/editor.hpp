@@ -35,8 +35,8 @@ struct CheckedEdit {
 
 /// Newest first.
 [[nodiscard]] std::vector<HistoryEntry> history(const core::Log& log, std::size_t max);
-/// Where the history begins, for who has seen all `shown` edits of it and might look for more;
-/// empty when there never were any.
+/// For who has seen the newest `shown` edits and might look for more: how many older ones there
+/// are, or where the history begins; empty when there never were any.
 [[nodiscard]] std::string history_note(const core::Log& log, std::size_t shown);
 
 }  // namespace umbra::instance

@@ -2,6 +2,7 @@
 
 #include "editor.hpp"
 #include "instance.hpp"
+#include "retry.hpp"
 #include <umbra/base/log.hpp>
 #include <umbra/config/values.hpp>
 
@@ -93,6 +94,10 @@ void Instance::edit(Edit edit, Done done) {
         // A retry of an edit that was applied would change nothing now; the core knows it by its
         // id.
         if (!edit.op_id.empty() && node_->log().find_op(edit.op_id)) {
+            if (auto other = not_a_retry(edit, node_->log(), registry_)) {
+                done(std::move(*other));
+                return;
+            }
             core::Entry entry;
             entry.op_id = edit.op_id;
             feed(core::fact::EditRequested{expect(std::move(done)), std::move(entry), {}});

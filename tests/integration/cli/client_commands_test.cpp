@@ -200,7 +200,50 @@ TEST_F(ClientCommandsTest, ProvisionalIsAStatusOfItsOwn) {
     control.next = {Outcome::provisional, "durable on this instance only", {}, "", "3.42"};
     const Ran ran = umbra({"config", "set", "a=1"});
     EXPECT_EQ(ran.status, 5);
-    EXPECT_EQ(ran.err, "umbra: warning: durable on this instance only\n");
+    EXPECT_EQ(ran.err, "umbra: warning: durable on this instance only (revision 3.42)\n");
+}
+
+TEST_F(ClientCommandsTest, AnEditTellsItsRevisionWhateverElseThereIsToSay) {
+    control.next = {Outcome::done, "", {}, "", "3.42"};
+    EXPECT_EQ(umbra({"config", "set", "a=1"}).out, "revision 3.42\n");
+    control.next.message = "the shadow is away";
+    EXPECT_EQ(umbra({"config", "set", "a=1"}).out, "the shadow is away (revision 3.42)\n");
+    control.next.message = "merged as revision 3.42";
+    EXPECT_EQ(umbra({"config", "set", "a=1"}).out, "merged as revision 3.42\n");
+}
+
+TEST_F(ClientCommandsTest, WhatIsNotUtf8IsNamedAndNotSent) {
+    const std::string bad = "caf\xe9";
+    for (const auto& [arguments, told] :
+         std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"config", "set", "a=" + bad}, "a is not valid UTF-8: byte 0xe9 after \"caf\""},
+             {{"config", "set", bad + "=1"}, "a key is not valid UTF-8: byte 0xe9 after \"caf\""},
+             {{"config", "unset", bad}, "a key is not valid UTF-8"},
+             {{"config", "set", "a=1", "-m", bad}, "--message is not valid UTF-8"},
+             {{"config", "rollback", "1.1", "--author", bad}, "--author is not valid UTF-8"},
+             {{"config", "apply", "-", "--op-id", bad}, "--op-id is not valid UTF-8"}}) {
+        const Ran ran = umbra(arguments);
+        EXPECT_EQ(ran.status, 2);
+        EXPECT_THAT(ran.err, StartsWith("umbra: " + told));
+    }
+    const auto file = write("latin.toml", "a = 1\nb = \"" + bad + "\"\n").string();
+    EXPECT_THAT(umbra({"config", "apply", file}).err,
+                HasSubstr(file + ":2:9: error: invalid UTF-8"));
+    EXPECT_THAT(umbra({"config", "apply", "-"}, "a = '" + bad + "'").err, HasSubstr("stdin:1:9"));
+    EXPECT_THAT(control.edits, IsEmpty());
+}
+
+TEST_F(ClientCommandsTest, StdinThatIsTooLongIsRefusedAtTheLimit) {
+    const std::string head = "a = 1\n#";
+    // JSON needs two bytes for each of these.
+    const std::string most = head + std::string((std::size_t{4} << 20) - head.size(), '"');
+    EXPECT_EQ(umbra({"config", "apply", "-"}, most).status, 0);
+    ASSERT_EQ(control.edits.size(), 1u);
+    EXPECT_EQ(control.edits[0].document, most);
+    const Ran ran = umbra({"config", "apply", "-"}, most + "x");
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, HasSubstr("stdin:1:1: error: the text is larger than 4194304 bytes"));
+    EXPECT_EQ(control.edits.size(), 1u);
 }
 
 TEST_F(ClientCommandsTest, UnreachableInstanceIsThree) {
@@ -343,6 +386,9 @@ TEST_F(ClientCommandsTest, DiffOfAFileIsWhatApplyingItWouldChange) {
     EXPECT_EQ(other.at("changes").at(1).at("from"), nullptr);
     EXPECT_EQ(umbra({"config", "diff", write("bad.toml", "a = \n").string()}).status, 2);
     EXPECT_EQ(umbra({"config", "diff", (dir / "none").string(), "3.41"}).status, 2);
+    EXPECT_EQ(
+        umbra({"config", "diff", "341"}).err,
+        "umbra: 341 is neither a revision, which looks like 3.41, nor a file that is there\n");
 }
 
 TEST_F(ClientCommandsTest, RollbackAndOperationIdReachTheInstance) {
@@ -363,7 +409,8 @@ TEST_F(ClientCommandsTest, RollbackAndOperationIdReachTheInstance) {
 }
 
 TEST_F(ClientCommandsTest, DivergencesAreListedAndShown) {
-    EXPECT_EQ(umbra({"config", "divergence", "list"}).out, "no divergent edits\n");
+    EXPECT_EQ(umbra({"config", "divergence", "list"}).out,
+              "no divergent edits are kept here; each instance keeps its own\n");
     control.diverged = {test::example_divergence()};
     EXPECT_THAT(umbra({"config", "divergence", "list"}).out,
                 HasSubstr("1.4-0123abcd  conflicts  2026-01-01T00:00:00Z  1      2     1"));

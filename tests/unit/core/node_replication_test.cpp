@@ -1,4 +1,5 @@
 #include "core_support.hpp"
+#include "two_nodes.hpp"
 
 #include <gmock/gmock.h>
 
@@ -376,6 +377,23 @@ std::size_t talk(Bench& master, Bench& shadow, Duration duration) {
         }
     }
     return sent;
+}
+
+TEST(NodeReplication, APushThatFailsAgainTakesBackThatItHadRecovered) {
+    TwoNodes pair;
+    ASSERT_TRUE(pair.settle());
+    for (int time = 1; time <= 2; ++time) {
+        pair.hold_disk(1, true);
+        pair.edit(0, {{"key", std::to_string(time)}}, "op-" + std::to_string(time));
+        for (int i = 0; i < 7; ++i) pair.round();
+        EXPECT_TRUE(pair.alerted(0, "push-failed"));
+        EXPECT_FALSE(pair.alerted(0, "push-recovered")) << "time " << time;
+        pair.hold_disk(1, false);
+        ASSERT_TRUE(pair.settle());
+        pair.round();
+        EXPECT_FALSE(pair.alerted(0, "push-failed"));
+        EXPECT_TRUE(pair.alerted(0, "push-recovered"));
+    }
 }
 
 TEST(NodeReplication, AnIdlePairSendsAConstantNumberOfMessages) {

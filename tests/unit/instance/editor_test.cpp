@@ -239,6 +239,26 @@ TEST_F(EditorTest, DiffWithoutRevisionsIsWhatTheLastEditChanged) {
     EXPECT_THAT(diff(empty, "", "").second.keys, IsEmpty());
 }
 
+TEST_F(EditorTest, AKeyThatIsThereTwiceIsRefused) {
+    Edit edit;
+    edit.changes = {{"takeover.grace_period", "50s"}, {"takeover . \"grace_period\"", "60s"}};
+    EXPECT_EQ(refused(edit).outcome, Outcome::invalid);
+    EXPECT_EQ(refused(edit).message,
+              "takeover.grace_period is there twice in one edit; name it once");
+}
+
+TEST_F(EditorTest, AFileThatSetsNothingIsNoOrderToRemoveEverything) {
+    Edit edit;
+    edit.document_name = "stdin";
+    for (const char* text : {"", "# generated\n", "[takeover]\n"}) {
+        edit.document = text;
+        EXPECT_EQ(refused(edit).outcome, Outcome::invalid) << text;
+        EXPECT_THAT(refused(edit).message, HasSubstr("stdin sets no key")) << text;
+    }
+    log = core::Log{&simulation::quick_hash};
+    EXPECT_EQ(refused(edit).message, "nothing to change");
+}
+
 TEST_F(EditorTest, WhatIsCompactedIsNotKeptAndTheAnswerSaysWhatIs) {
     log.compact(2);
     const std::string kept = "the revisions 1.2 to 1.3 are kept";
@@ -259,7 +279,7 @@ TEST_F(EditorTest, TheHistorySaysWhereItBegins) {
     EXPECT_EQ(history_note(log, history(log, 10).size()),
               "what came before is not kept any more; the revisions 1.2 to 1.3 are kept");
     add({{"takeover.grace_period", "\"50s\""}});
-    EXPECT_EQ(history_note(log, history(log, 1).size()), "") << "there is more to ask for";
+    EXPECT_EQ(history_note(log, history(log, 1).size()), "1 older edit is kept; --max shows more");
 }
 
 }  // namespace

@@ -60,4 +60,7 @@ private:
 /// @return Whether the text may be parsed; if not, why is in `problems`.
 [[nodiscard]] bool scan(const Source& source, Problems& problems);
 
+/// Bytes at the beginning of `text` that are well-formed UTF-8: all of them, if it is.
+[[nodiscard]] std::size_t utf8_prefix(std::string_view text);
+
 }  // namespace umbra::config
