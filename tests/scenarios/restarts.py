@@ -2,6 +2,7 @@
 
 import itertools
 
+import network
 from harness import NODES, Pair, expect, scenario, wait_for
 
 ALL = ("gateway", *NODES)
@@ -103,3 +104,35 @@ def restart_without_gateway(options):
         pair.start("gateway")
         pair.wait_settled("alpha")
         expect("no-gateway" not in pair.alerts("alpha"), "the alert is cleared")
+
+
+@scenario
+def initial_configuration_corrected(options):
+    """A wrong address of the gateway in the very first configuration: nobody becomes master, so no
+    command can correct it. The file can, until there was a master; after that it counts no more."""
+    with Pair(options) as pair:
+        file = pair.path("shared.toml")
+        right = file.read_text()
+        address = f"{network.HOST}:{pair.agents_port}"
+        expect(right.count(address) == 1, right)
+        file.write_text(right.replace(address, f"{network.HOST}:1"))
+        pair.start("gateway", "alpha")
+        told = pair.run("umbra", "config", "unset", "probe", at="alpha", status=4).stderr
+        for words in ("the gateway of tunnel main was not reached", "[shared] initial", "restart"):
+            expect(words in told, f"says {words!r}: {told}")
+        pair["alpha"].kill()
+        pair.start("alpha")
+        expect(pair.status("alpha")["revision"] == "0.1", "nothing new, nothing imported")
+        pair["alpha"].kill()
+        file.write_text(right)
+        pair.start("alpha")
+        pair.enrol("alpha")
+        wait_for(lambda: pair.active() == "alpha", 15, "alpha serves the tunnel")
+        expect(pair.status("alpha")["revision"] == "0.2", "imported once more")
+        pair.expect_served()
+
+        pair["alpha"].kill()
+        file.write_text(right.replace(address, f"{network.HOST}:1"))
+        pair.start("alpha")
+        wait_for(lambda: pair.active() == "alpha", 15, "alpha serves again, with what it has")
+        expect(pair.status("alpha")["revision"] == "0.2", "imported no more")

@@ -110,8 +110,8 @@ Table instance_table() {
         {.name = "shared",
          .keys = {{.name = "initial",
                    .type = Type::path,
-                   .help = "a shared configuration, imported once by a master whose store is "
-                           "empty"}}}};
+                   .help = "a shared configuration, imported until the instance was master "
+                           "for the first time"}}}};
     return root;
 }
 

@@ -141,7 +141,7 @@ const auto rows = std::to_array<Row>({
      [](const Config& c) { return quoted(c.log_format); },
      [](Config& running, const Config& file) { running.log_format = file.log_format; }},
     {"shared.initial", ReloadEffect::first_start,
-     "it is imported once, by a master whose store is empty; see `umbra config apply`",
+     "it is imported at the start of a master that never was one; see `umbra config apply`",
      [](const Config& c) {
          return c.shared_initial ? quoted(c.shared_initial->string()) : Text();
      }},

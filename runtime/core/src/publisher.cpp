@@ -76,7 +76,14 @@ void Node::on(const fact::EditRequested& fact) {
 
 std::optional<std::string> Node::edit_obstacle() const {
     if (serving_ == 0) {
-        return settings_.node + " is not sure yet that it is the master; try again in a moment";
+        const std::string unsure = settings_.node + " is not sure yet that it is the master";
+        const Tunnel* const tunnel = arbiter();
+        if (tunnel == nullptr || tunnel->view.known) return unsure + "; try again in a moment";
+        return unsure + ": the gateway of tunnel " + *arbiter_name() + " was not reached yet" +
+               (epoch() == 0
+                    ? "; until it is, the file of [shared] initial counts, and is read again "
+                      "at a restart"
+                    : "");
     }
     if (waking_) {
         return settings_.node +

@@ -6,6 +6,8 @@
 #include "sha256.hpp"
 #include <umbra/base/log.hpp>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace umbra::instance {
@@ -108,8 +110,8 @@ Result<Done> Instance::judge_log(const core::Log& log) {
     if (empty && state_.persistent.role == core::Role::master && state_.persistent.epoch != 0 &&
         !state_.stored && config_.shared_initial) {
         base::warn("instance",
-                   "[shared] initial is imported at the first start only; umbra config "
-                   "apply {} does it now",
+                   "[shared] initial is imported before an instance is master for the first "
+                   "time; umbra config apply {} does it now",
                    config_.shared_initial->string());
     }
     if (empty != state_.stored) return umbra::Done{};
@@ -137,23 +139,27 @@ void Instance::note_log() {
     if (std::exchange(state_.stored, held) != held) save([] {});
 }
 
-/// [shared] initial: imported once, by a master whose store is empty.
+/// [shared] initial: imported by a master whose store is empty, and again as long as it never was
+/// master of an epoch. No edit was taken until then, and without a gateway none would be: a wrong
+/// address of it in the file could be corrected nowhere else.
 Result<Done> Instance::import_initial(core::Log& log) {
     const bool wanted = config_.shared_initial && state_.persistent.role == core::Role::master &&
-                        state_.persistent.epoch == 0 && log.last().revision.seq == 0;
+                        state_.persistent.epoch == 0 && log.last().revision.epoch == 0;
     if (!wanted) return umbra::Done{};
     const auto file = config_.shared_initial->string();
+    std::error_code error;
+    if (log.last().revision.seq != 0 && !std::filesystem::exists(file, error)) return umbra::Done{};
     const auto load = config::load_shared_file(file, registry_);
     if (!load.document) return Error{Errc::invalid, load.problems.render()};
-    if (load.document->empty()) return umbra::Done{};
     core::Entry entry;
+    entry.changes = core::difference(log.document(), *load.document);
+    if (entry.changes.empty()) return umbra::Done{};
     entry.op_id = random_hex(16);
     entry.author = "umbra";
     entry.message = "imported " + file;
     entry.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count();
-    entry.changes = core::difference({}, *load.document);
     const auto stored = store_->append_now(loop_, log.append(0, std::move(entry)));
     if (!stored.ok()) return stored;
     base::info("instance", "imported {} as revision {}", file,

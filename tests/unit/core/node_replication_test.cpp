@@ -126,6 +126,20 @@ TEST(NodeReplication, ARepeatedEditIsAppliedOnceAndAcknowledgedOnlyWhenItIsEvery
     EXPECT_THAT(replies[1].text, HasSubstr("applied before"));
 }
 
+TEST(NodeReplication, AnEditThatNoGatewayLetsHappenSaysSoAndWhatCountsInstead) {
+    for (const Epoch epoch : {Epoch{0}, Epoch{3}}) {
+        Persistent last;
+        last.epoch = epoch;
+        Bench master("alpha", Role::master, last);
+        master.start_with_gateway({});
+        const auto refused = only(all<effect::Reply>(edit(master, "a")));
+        EXPECT_EQ(refused.verdict, Verdict::refused);
+        EXPECT_THAT(refused.text, HasSubstr("the gateway of tunnel main was not reached yet"));
+        const bool counts = refused.text.find("[shared] initial") != std::string::npos;
+        EXPECT_EQ(counts, epoch == 0) << "only before there was a master";
+    }
+}
+
 TEST(NodeReplication, AnEditOnAnotherRevisionIsRefused) {
     Bench master = master_with_shadow({alpha});
     edit(master, "a");
