@@ -288,8 +288,19 @@ def divergence_decided(options):
         shown = pair.run("umbra", "config", "divergence", "show", at="alpha").stdout
         row = next(line for line in shown.splitlines() if line.startswith(EVERY))
         expect(row.split() == [EVERY, '"2s"', '"8s"', '"7s"', "conflict"], f"three ways: {shown}")
-        # A restart forgets nothing.
+        # A restart forgets nothing; what it cannot read it does not pass over.
         pair["alpha"].kill()
+        (file,) = (pair.path("alpha") / "divergence").iterdir()
+        kept = file.read_text()
+        file.write_text(kept.replace('"saved":"\\"7s\\""', '"saved":"\\"6s\\""'))
+        pair.start("alpha")
+        expect(str(file) in pair.alerts("alpha")["divergence-damaged"]["text"], "an alert names it")
+        (damaged,) = divergences(pair, "alpha")
+        expect((damaged["id"], damaged["state"]) == (one["id"], "damaged"), f"listed: {damaged}")
+        told = pair.run("umbra", "config", "divergence", "merge", one["id"], at="alpha", status=1)
+        expect("move it away" in told.stderr, f"what to do: {told.stderr}")
+        pair["alpha"].kill()
+        file.write_text(kept)
         pair.start("alpha")
         wait_for(lambda: pair.is_settled("beta"), 20, "alpha is back")
         expect("divergence" in pair.alerts("alpha"), "the alert is back too")

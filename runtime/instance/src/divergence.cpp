@@ -1,6 +1,7 @@
 #include "divergence.hpp"
 
 #include "editor.hpp"
+#include "sha256.hpp"
 #include <umbra/base/clock.hpp>
 #include <umbra/base/durable_file.hpp>
 #include <umbra/base/log.hpp>
@@ -104,6 +105,27 @@ json::object to_json(const StoredDivergence& d) {
             {"keys", std::move(keys)},
             {"tables", std::move(tables)},
             {"ops", std::move(ops)}};
+}
+
+/// The last member of a file is the SHA-256 of what would be there without it.
+std::string sum_of(std::string_view text) {
+    return ",\"sha256\":\"" + to_hex(sha256(text)) + "\"}\n";
+}
+
+std::string with_sum(std::string text) {
+    const std::string sum = sum_of(text);
+    text.pop_back();
+    return text + sum;
+}
+
+/// Of a file without one, nobody knows; it may be older, or mended by hand.
+bool has_another_sum(std::string_view text) {
+    static const std::size_t size = sum_of({}).size();
+    if (text.size() < size || !text.substr(text.size() - size).starts_with(",\"sha256\":\"")) {
+        return false;
+    }
+    const std::string before = std::string{text.substr(0, text.size() - size)} + "}";
+    return text.substr(before.size() - 1) != sum_of(before);
 }
 
 // --- from JSON; what is not as it should be throws
@@ -242,7 +264,7 @@ std::filesystem::path DivergenceFiles::file_of(const std::string& id) const {
 
 Result<Done> DivergenceFiles::write(const StoredDivergence& divergence) const {
     return base::replace_file(file_of(divergence.edits.id),
-                              json::serialize(to_json(divergence)) + "\n");
+                              with_sum(json::serialize(to_json(divergence))));
 }
 
 Result<Done> DivergenceFiles::save(const core::SavedEdits& edits,
@@ -265,12 +287,29 @@ Result<Done> DivergenceFiles::save(const core::SavedEdits& edits,
     return Done{};
 }
 
-std::vector<StoredDivergence> DivergenceFiles::list() const {
-    std::vector<StoredDivergence> all;
+std::vector<std::string> DivergenceFiles::ids() const {
+    std::vector<std::string> all;
     std::error_code code;
     for (const auto& file : std::filesystem::directory_iterator{directory_, code}) {
-        if (file.path().extension() != suffix) continue;
-        auto divergence = read(file.path().stem().string());
+        if (file.path().extension() == suffix) all.push_back(file.path().stem().string());
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+std::vector<std::string> DivergenceFiles::damaged() const {
+    auto all = ids();
+    std::erase_if(all, [this](const std::string& id) {
+        const auto divergence = read(id);
+        return divergence.ok() || divergence.error().code == Errc::invalid;
+    });
+    return all;
+}
+
+std::vector<StoredDivergence> DivergenceFiles::list() const {
+    std::vector<StoredDivergence> all;
+    for (const auto& id : ids()) {
+        auto divergence = read(id);
         if (divergence.ok()) {
             all.push_back(std::move(*divergence));
         } else {
@@ -291,11 +330,13 @@ Result<StoredDivergence> DivergenceFiles::read(const std::string& id) const {
     if (!text.ok()) return text.error().sys_errno == ENOENT ? unknown : text.error();
     try {
         auto divergence = from_json(json::parse(*text).as_object());
-        if (divergence.edits.id == id) return divergence;
+        if (divergence.edits.id == id && !has_another_sum(*text)) return divergence;
     } catch (const std::exception&) {
     }
-    return Error{Errc::data_loss, file_of(id).string() +
-                                      ": damaged, or written by another version; it is left alone"};
+    return Error{Errc::data_loss,
+                 file_of(id).string() +
+                     ": damaged, or written by another version; it is left alone. What can be read "
+                     "in it can be set by hand; then move it away"};
 }
 
 Result<Done> DivergenceFiles::settle(const core::effect::SettleDivergence& outcome) const {

@@ -50,12 +50,15 @@ public:
                                     const std::vector<core::Logged>& entries) const;
     /// Oldest first. A file that cannot be read is named in the log and left alone.
     [[nodiscard]] std::vector<StoredDivergence> list() const;
+    /// Ids of those that cannot be read.
+    [[nodiscard]] std::vector<std::string> damaged() const;
     /// @return `invalid` when there is none of that id.
     [[nodiscard]] Result<StoredDivergence> read(const std::string& id) const;
     [[nodiscard]] Result<Done> settle(const core::effect::SettleDivergence& outcome) const;
     [[nodiscard]] Result<Done> drop(const std::string& id) const;
 
 private:
+    [[nodiscard]] std::vector<std::string> ids() const;
     [[nodiscard]] std::filesystem::path file_of(const std::string& id) const;
     [[nodiscard]] Result<Done> write(const StoredDivergence& divergence) const;
     void forget_old() const;

@@ -81,6 +81,7 @@ private:
     [[nodiscard]] Result<umbra::Done> open_transport();
     void make_node(core::Log log);
     void load_divergences();
+    std::vector<std::string> warn_of_damaged_divergences();
     [[nodiscard]] host::Surroundings surroundings();
 
     // --- facts and effects, instance.cpp

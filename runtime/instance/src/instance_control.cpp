@@ -144,6 +144,10 @@ void Instance::divergences(std::string id,
         std::vector<DivergenceView> views;
         if (id.empty()) {
             for (const auto& one : divergences_.list()) views.push_back(view_of(one, node_->log()));
+            for (auto& damaged : warn_of_damaged_divergences()) {
+                views.emplace_back().id = std::move(damaged);
+                views.back().state = "damaged";
+            }
             done(Reply{}, std::move(views));
             return;
         }

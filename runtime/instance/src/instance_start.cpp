@@ -76,8 +76,19 @@ Result<Done> Instance::start() {
     return umbra::Done{};
 }
 
+/// Edits that nobody can merge may not be forgotten with them. @return Ids
+std::vector<std::string> Instance::warn_of_damaged_divergences() {
+    auto damaged = divergences_.damaged();
+    alerts_.set("divergence-damaged", true,
+                damaged.empty() ? std::string{}
+                                : divergences_.read(damaged.front()).error().message +
+                                      (damaged.size() == 1 ? "" : "; so are others beside it"));
+    return damaged;
+}
+
 /// What the core knows already it does not take twice.
 void Instance::load_divergences() {
+    (void)warn_of_damaged_divergences();
     for (auto& saved : divergences_.list()) {
         if (!saved.open()) continue;
         feed(core::fact::DivergenceLoaded{std::move(saved.edits), std::move(saved.fates),

@@ -132,6 +132,7 @@ TEST_F(DivergenceFilesTest, EveryTruncationIsDamageAndTheOthersAreListed) {
     }
     ASSERT_THAT(files.list(), SizeIs(1));
     EXPECT_EQ(files.list()[0].edits.id, other);
+    EXPECT_THAT(files.damaged(), testing::ElementsAre(id));
     // A file of another version, or under another name, is not taken for one of ours.
     std::string later = whole;
     later.replace(later.find("\"format\":1"), 10, "\"format\":2");
@@ -139,6 +140,24 @@ TEST_F(DivergenceFilesTest, EveryTruncationIsDamageAndTheOthersAreListed) {
     EXPECT_EQ(files.read(id).error().code, Errc::data_loss);
     std::ofstream{path(other), std::ios::trunc} << whole;
     EXPECT_EQ(files.read(other).error().code, Errc::data_loss);
+}
+
+TEST_F(DivergenceFilesTest, AFlippedBitInAValueIsDamage) {
+    const auto id = save("\"right\"");
+    std::ifstream in{path(id)};
+    const std::string whole{std::istreambuf_iterator<char>{in}, {}};
+    std::string other = whole;
+    other.replace(other.find("right"), 5, "sight");
+    std::ofstream{path(id), std::ios::trunc} << other;
+    EXPECT_EQ(files.read(id).error().code, Errc::data_loss);
+    // As before there was a sum, or after somebody mended it.
+    const auto sum = other.rfind(",\"sha256\"");
+    std::ofstream{path(id), std::ios::trunc} << other.substr(0, sum) << "}\n";
+    ASSERT_TRUE(files.read(id).ok());
+    EXPECT_EQ(files.read(id)->entries[0].changes[0].literal, "\"sight\"");
+    EXPECT_THAT(files.damaged(), IsEmpty());
+    std::ofstream{dir / "divergence" / "NOTES.json"} << "mine";
+    EXPECT_THAT(files.damaged(), IsEmpty()) << "that is none of ours";
 }
 
 TEST_F(DivergenceFilesTest, ResolvedOnesAreForgottenInTheEndOpenOnesNever) {

@@ -139,7 +139,7 @@ struct DivergenceKey {
 /// Edits of this instance that the master did not have when they met again.
 struct DivergenceView {
     std::string id, saved_at;
-    std::string state;  ///< saved | conflicts | merged | dropped
+    std::string state;  ///< saved | conflicts | merged | dropped; damaged: only `id` is known
     std::string settled_at;
     std::string fork;       ///< Last revision that both have; empty when that is not known.
     std::string merged_as;  ///< Revision of the merge; empty when none was needed.
