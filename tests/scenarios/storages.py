@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 
 import network
 from harness import NODES, Pair, Process, expect, scenario, wait_for
@@ -38,8 +39,9 @@ class Etcd:
         host, port = self.url.removeprefix("http://").split(":")
         wait_for(lambda: socket.create_connection((host, port), 1).close() or True, 30, "etcd accepts")
 
-    def storage(self):
-        return f'plugin = "etcd"\noptions = {{ endpoints = ["{self.url}"] }}'
+    def storage(self, more=""):
+        options = ", ".join(filter(None, (f'endpoints = ["{self.url}"]', more)))
+        return f'plugin = "etcd"\noptions = {{ {options} }}'
 
     def keys(self, node):
         command = ["etcdctl", "--endpoints", self.url, "get", f"/umbra/{node}/", "--prefix", "--keys-only"]
@@ -110,6 +112,32 @@ def pair_on_etcd(options):
         etcd.start()
         pair.set(pair.wait_settled(), f'{EVERY}="3s"')
         pair.wait_settled()
+        expect_equal(pair)
+
+
+@scenario
+def master_loses_its_storage(options):
+    """The etcd below the master stands still. The shadow has the edit that waits for it, so it
+    stays in the in-sync set and takes over when the master gives up, with the edit."""
+    with Pair(options) as pair:
+        etcd = Etcd(pair.directory)
+        pair.processes["etcd"] = etcd.process
+        pair.write_instances({"alpha": etcd.storage('patience = "3s"')})
+        pair.up()
+        etcd.process.freeze()
+        edit = ("umbra", "config", "set", f"{EVERY}=7s")
+        asking = threading.Thread(target=lambda: pair.tool(*edit, at="alpha"))
+        asking.start()
+        wait_for(lambda: pair.value("beta", EVERY) == "7s", 5, "beta has the edit")
+        wait_for(lambda: not pair["alpha"].alive(), 20, "alpha cannot tell what is stored, and ends")
+        asking.join(10)
+        wait_for(lambda: pair.active() == "beta", 5, "beta serves")
+        pair.expect_served()
+        expect(pair.value("beta", EVERY) == "7s", "with the edit")
+        expect("shadow-away" not in pair["alpha"].log_text(), "beta was never away")
+        etcd.process.thaw()
+        pair.start("alpha")
+        pair.wait_settled("beta", 30)
         expect_equal(pair)
 
 

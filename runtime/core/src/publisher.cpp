@@ -147,17 +147,20 @@ std::set<Member> Node::required() const {
     return members;
 }
 
+/// Everybody else of `members` has it on disk.
+bool Node::is_elsewhere(Revision revision, const std::set<Member>& members) const {
+    return std::all_of(members.begin(), members.end(), [&](const Member& m) {
+        if (m == self()) return true;
+        return session_ && session_->member == m && session_->acked.revision.seq >= revision.seq;
+    });
+}
+
 void Node::try_commit() {
     const auto members = required();
     while (!pending_.empty()) {
         PendingEdit& edit = pending_.front();
         if (durable_.revision.seq < edit.revision.seq) return;
-        const bool everywhere = std::all_of(members.begin(), members.end(), [&](const Member& m) {
-            if (m == self()) return true;
-            return session_ && session_->member == m &&
-                   session_->acked.revision.seq >= edit.revision.seq;
-        });
-        if (!everywhere) break;
+        if (!is_elsewhere(edit.revision, members)) break;
         if (!edit.told_provisional) {
             const bool alone = members.size() == 1 && persistent_.ha_enabled && paired_;
             reply(edit.request, Verdict::done,
@@ -181,9 +184,17 @@ void Node::try_commit() {
     }
 }
 
+/// How long an edit waits for the other instance; below `push_patience` that may be for this disk.
+/// A shadow that has what this disk has not yet is the last one to give up on.
 Duration Node::longest_wait() const {
     Duration longest{};
     for (const auto& edit : pending_) longest = std::max(longest, now_ - edit.since);
+    if (longest < push_patience) return longest;
+    const auto members = required();
+    longest = {};
+    for (const auto& edit : pending_) {
+        if (!is_elsewhere(edit.revision, members)) longest = std::max(longest, now_ - edit.since);
+    }
     return longest;
 }
 

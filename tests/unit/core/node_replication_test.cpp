@@ -393,6 +393,22 @@ std::size_t talk(Bench& master, Bench& shadow, Duration duration) {
     return sent;
 }
 
+TEST(NodeReplication, AnEditThatWaitsForThisDiskIsNoReasonToDropTheShadowThatHasIt) {
+    TwoNodes pair;
+    ASSERT_TRUE(pair.settle());
+    pair.hold_disk(0, true);
+    pair.edit(0, {{"key", "1"}}, "op-1");
+    for (int i = 0; i < 30; ++i) {
+        pair.round();
+        ASSERT_FALSE(pair.alerted(0, "push-failed")) << "round " << i;
+        ASSERT_FALSE(pair.alerted(0, "shadow-away")) << "round " << i;
+    }
+    EXPECT_EQ(pair.node(1).log().document().at("key"), "1");
+    pair.hold_disk(0, false);
+    EXPECT_EQ(pair.replies().begin()->second.verdict, Verdict::done);
+    EXPECT_EQ(pair.replies().begin()->second.text, "") << "on both";
+}
+
 TEST(NodeReplication, APushThatFailsAgainTakesBackThatItHadRecovered) {
     TwoNodes pair;
     ASSERT_TRUE(pair.settle());

@@ -277,6 +277,7 @@ private:
     void await_commit(RequestId request, Revision revision, bool repeated);
     [[nodiscard]] std::optional<std::string> edit_obstacle() const;
     [[nodiscard]] static std::optional<std::string> size_obstacle(const Entry& edit);
+    [[nodiscard]] bool is_elsewhere(Revision revision, const std::set<Member>& members) const;
     void try_commit();
     void manage_in_sync();
     void ask_in_sync(std::set<Member> members);
