@@ -11,7 +11,7 @@ find_program(UMBRA_ETCD etcd NO_CACHE)
 find_program(UMBRA_ETCDCTL etcdctl NO_CACHE)
 umbra_add_test(offline_integration_test LABEL integration TIMEOUT 300
     SOURCES integration/offline/migrate_test.cpp integration/offline/backup_test.cpp
-            integration/offline/points_test.cpp
+            integration/offline/points_test.cpp integration/offline/repair_test.cpp
             integration/storage_etcd/etcd_server.cpp
     LIBRARIES umbra_instance umbra_base umbra_config umbra_host umbra_seal umbra_plugin_driver util)
 umbra_add_failpoints(offline_integration_test)

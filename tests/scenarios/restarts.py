@@ -136,3 +136,52 @@ def initial_configuration_corrected(options):
         pair.start("alpha")
         wait_for(lambda: pair.active() == "alpha", 15, "alpha serves again, with what it has")
         expect(pair.status("alpha")["revision"] == "0.2", "imported no more")
+
+
+@scenario
+def gateway_moved_meanwhile(options):
+    """Both instances start again, and the gateway has another address: nobody becomes master, so
+    no edit is possible. A repair is; it becomes an edit, and no other is lost."""
+    with Pair(options).up() as pair:
+        pair.set("alpha", 'probe.crm-backend.every="3s"')
+        pair.wait_settled("alpha")
+        for node in ("beta", "alpha", "gateway"):
+            pair[node].kill()
+        old, (new,) = pair.agents_port, network.free_ports(1)
+        file = pair.path("gateway.toml")
+        file.write_text(file.read_text().replace(f":{old}", f":{new}"))
+        pair.start("gateway", "alpha", "beta")
+        told = pair.run("umbra", "config", "set", "probe.crm-backend.every=4s", at="alpha", status=4)
+        expect("umbra config repair" in told.stderr, f"says what to do: {told.stderr}")
+        repair = ("umbra", "config", "repair", "--config", str(pair.path("alpha.toml")),
+                  f"tunnel.main.options.address={network.HOST}:{new}")  # fmt: skip
+        pair.run(*repair, status=4)
+        pair["alpha"].kill()
+        pair.run(*repair)
+        pair.start("alpha")
+        wait_for(lambda: pair.active() == "alpha", 15, "alpha serves at the new address")
+        pair.wait_settled("alpha", 30)
+        for node in NODES:
+            expect(pair.value(node, "probe.crm-backend.every") == "3s", f"{node} has the edit before")
+            address = pair.value(node, "tunnel.main.options.address")
+            expect(address == f"{network.HOST}:{new}", f"{node} has the repair: {address}")
+        expect(not (pair.path("alpha") / "repair.json").exists(), "it is an edit now")
+        told = pair.run("umbra", "config", "history", "--max", "1", at="beta").stdout
+        expect("repair of alpha" in told, f"and the history says so: {told}")
+        pair.expect_served()
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 10, "beta reaches it too")
+
+
+@scenario
+def repair_of_a_shadow_is_forgotten(options):
+    """Another instance is master, so its configuration works: that counts."""
+    with Pair(options).up() as pair:
+        pair["beta"].kill()
+        repair = ("umbra", "config", "repair", "--config", str(pair.path("beta.toml")))
+        pair.run(*repair, "takeover.grace_period=44s")
+        pair.start("beta")
+        pair.wait_settled("alpha", 30)
+        wait_for(lambda: "repair" not in pair.alerts("beta"), 5, "it is forgotten")
+        expect(not (pair.path("beta") / "repair.json").exists(), "also on disk")
+        expect(pair.value("beta", "takeover.grace_period") is None, "and was no edit")

@@ -294,6 +294,15 @@ private:
         app->add_option("FILE", a_.file, "TOML; - reads stdin")->required();
         add_edit_options(app);
         app =
+            command(config, "repair",
+                    "Change values of an instance that is not running: what keeps it from becoming "
+                    "master, such as the address of the gateway",
+                    [this] { return config_repair(instance_file(), a_.words, a_.edit.author); });
+        app->add_option("KEY=VALUE", a_.words, "As of set")->required();
+        app->add_option("--author", a_.edit.author, "Who, for the history (default: you)");
+        add_instance_file(app,
+                          std::string{"Instance file (default: "} + packaged_instance_file + ")");
+        app =
             client(config, "diff",
                    "What turns A into B; of one revision: into the current one; of one file: what "
                    "applying it would change; alone: what the last edit changed",

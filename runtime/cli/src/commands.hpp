@@ -74,6 +74,9 @@ int role_set(const std::string& role, const std::string& data_dir);
 /// @param set   KEY=VALUE: options of the storage that the file does not name.
 int storage_migrate(const std::string& file, const std::string& from, const std::string& to,
                     const std::vector<std::string>& set);
+/// An edit for what keeps it from becoming master.
+int config_repair(const std::string& file, const std::vector<std::string>& pairs,
+                  const std::string& author);
 /// @param passphrase_file  Empty: from the environment or the terminal; so of the next.
 int backup(const std::string& target, const std::string& file, const std::string& passphrase_file);
 /// @param file  Instance file; empty: where it was.

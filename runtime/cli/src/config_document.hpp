@@ -5,6 +5,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace umbra::cli {
 
@@ -12,5 +13,8 @@ namespace umbra::cli {
 /// printed.
 std::variant<core::Document, int> fetch_document(const Connection& connection,
                                                  const std::string& revision);
+
+/// Words KEY=VALUE, the values as typed; or the exit status after an error was printed.
+std::variant<std::vector<core::Change>, int> changes_of(const std::vector<std::string>& pairs);
 
 }  // namespace umbra::cli

@@ -1,14 +1,24 @@
 // Commands for an instance that does not run.
 
 #include "commands.hpp"
+#include "config_document.hpp"
 #include "passphrase.hpp"
 #include <umbra/instance/offline.hpp>
 #include <umbra/instance/run.hpp>
 
+#include <pwd.h>
 #include <sstream>
+#include <unistd.h>
+#include <utility>
+#include <variant>
 
 namespace umbra::cli {
 namespace {
+
+std::string user_name() {
+    const passwd* const user = ::getpwuid(::getuid());
+    return user != nullptr ? user->pw_name : "uid " + std::to_string(::getuid());
+}
 
 /// Prints what was done, or why not.
 int report(const Result<std::string>& done) {
@@ -38,6 +48,15 @@ int role_set(const std::string& role, const std::string& data_dir) {
 int storage_migrate(const std::string& file, const std::string& from, const std::string& to,
                     const std::vector<std::string>& set) {
     return report(instance::migrate_storage({file, from, to, set}));
+}
+
+int config_repair(const std::string& file, const std::vector<std::string>& pairs,
+                  const std::string& author) {
+    auto changes = changes_of(pairs);
+    if (const int* const status = std::get_if<int>(&changes)) return *status;
+    return report(
+        instance::repair_configuration({file, author.empty() ? user_name() : author,
+                                        std::get<std::vector<core::Change>>(std::move(changes))}));
 }
 
 int backup(const std::string& target, const std::string& file, const std::string& passphrase_file) {

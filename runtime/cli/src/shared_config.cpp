@@ -75,6 +75,18 @@ Result<std::string> read_stdin(std::size_t max) {
 
 }  // namespace
 
+std::variant<std::vector<core::Change>, int> changes_of(const std::vector<std::string>& pairs) {
+    std::vector<core::Change> changes;
+    for (const std::string& pair : pairs) {
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return fail(exit_usage, fmt::format("\"{}\" is not KEY=VALUE", pair));
+        }
+        changes.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
+    }
+    return changes;
+}
+
 std::variant<core::Document, int> fetch_document(const Connection& connection,
                                                  const std::string& revision) {
     std::string target = "/v1/config";
@@ -145,15 +157,9 @@ int config_set(const Connection& connection, const std::vector<std::string>& pai
                const EditOptions& options) {
     // As typed: what is a literal and what a string, the instance decides against the configuration
     // that it edits, which may be another one than we could have fetched before.
-    std::vector<core::Change> changes;
-    for (const std::string& pair : pairs) {
-        const std::size_t equals = pair.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            return fail(exit_usage, fmt::format("\"{}\" is not KEY=VALUE", pair));
-        }
-        changes.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
-    }
-    return send_changes(connection, changes, options);
+    const auto changes = changes_of(pairs);
+    if (const int* const status = std::get_if<int>(&changes)) return *status;
+    return send_changes(connection, std::get<std::vector<core::Change>>(changes), options);
 }
 
 int config_unset(const Connection& connection, const std::vector<std::string>& keys,

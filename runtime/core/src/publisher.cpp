@@ -83,7 +83,7 @@ std::optional<std::string> Node::edit_obstacle() const {
                (epoch() == 0
                     ? "; until it is, the file of [shared] initial counts, and is read again "
                       "at a restart"
-                    : "");
+                    : "; if its address is wrong, stop the instance and use `umbra config repair`");
     }
     if (waking_) {
         return settings_.node +

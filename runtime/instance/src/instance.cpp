@@ -104,6 +104,7 @@ void Instance::tick() {
     }
     feed(core::fact::Ticked{unix_ms()});
     end_pause();
+    if (repair_) settle_repair();
     if (now >= next_pong_) {
         next_pong_ = now + pong_refresh;
         if (peer_link_) peer_link_->refresh_pong();
@@ -223,7 +224,8 @@ void Instance::send_answers() {
 void Instance::apply_document() {
     const auto& log = node_->log();
     if (applied_ == log.last() && applied_epoch_ == node_->epoch()) return;
-    const auto load = config::read_shared(log.document(), registry_);
+    const auto document = repaired();
+    const auto load = config::read_shared(document ? *document : log.document(), registry_);
     if (!load.config) {
         const auto lines = load.problems.lines();
         alerts_.raise(

@@ -117,6 +117,12 @@ private:
     void finish(const std::shared_ptr<Reload>& reload, Reply reply);
     void end_reloads();
 
+    // --- repair, instance_repair.cpp
+    void load_repair();
+    [[nodiscard]] std::optional<core::Document> repaired() const;
+    void settle_repair();
+    void forget_repair(const std::string& why);
+
     // --- status, instance_status.cpp
     void publish_status();
     [[nodiscard]] Timers timers() const;
@@ -152,6 +158,8 @@ private:
     std::vector<core::effect::Reply> held_;     ///< Until what they acknowledge is applied here.
     Paced applying_;
     Paced publishing_;
+    std::optional<Edit> repair_;  ///< In force here until there is a master.
+    bool repair_asked_ = false;
     bool log_lost_ = false;  ///< Found empty at the start, and nobody has sent anything yet.
     std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.
     std::function<void(std::optional<Error>)> on_end_;

@@ -47,6 +47,8 @@ Result<Done> Instance::start() {
     if (auto judged = judge_log(*log); !judged.ok()) return judged;
     if (auto imported = import_initial(*log); !imported.ok()) return imported;
 
+    load_repair();
+
     const auto alert = [this](const std::string& id, bool error, const std::string& text) {
         alerts_.set(id, error, text);
     };

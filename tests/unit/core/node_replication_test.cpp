@@ -137,6 +137,7 @@ TEST(NodeReplication, AnEditThatNoGatewayLetsHappenSaysSoAndWhatCountsInstead) {
         EXPECT_THAT(refused.text, HasSubstr("the gateway of tunnel main was not reached yet"));
         const bool counts = refused.text.find("[shared] initial") != std::string::npos;
         EXPECT_EQ(counts, epoch == 0) << "only before there was a master";
+        EXPECT_NE(refused.text.find("umbra config repair") != std::string::npos, counts);
     }
 }
 

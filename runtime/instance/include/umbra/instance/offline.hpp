@@ -1,5 +1,6 @@
 #pragma once
 
+#include <umbra/core/document.hpp>
 #include <umbra/sdk/result.hpp>
 #include <umbra/seal/seal.hpp>
 
@@ -31,6 +32,19 @@ struct MigrateRequest {
 /// then no instance starts with what it left.
 /// @return What was done and what to change, for people.
 [[nodiscard]] Result<std::string> migrate_storage(const MigrateRequest& request);
+
+struct RepairRequest {
+    std::filesystem::path file;  ///< Instance file.
+    std::string author;          ///< For the history.
+    std::vector<core::Change> changes;
+};
+
+/// `umbra config repair`: an edit for what keeps an instance from becoming master, so that no edit
+/// is possible: the address of the gateway. Checked like any other; the next start uses it until
+/// there is a master, and makes the edit if it is that itself. A revision needs an epoch that was
+/// granted, so nothing is written to the log here. Takes the place of a repair that waits.
+/// @return What it will change, for people.
+[[nodiscard]] Result<std::string> repair_configuration(const RepairRequest& request);
 
 /// Asked once, when everything that can be refused without it was not.
 using AskPassphrase = std::function<Result<seal::Secret>()>;
