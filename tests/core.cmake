@@ -10,6 +10,7 @@ umbra_add_test(core_test LABEL unit
         unit/core/merge_test.cpp
         unit/core/node_replication_test.cpp
         unit/core/node_roles_test.cpp
+        unit/core/node_tunnels_test.cpp
         unit/core/node_timing_test.cpp
         unit/core/partitions_test.cpp
         unit/core/peer_watch_test.cpp
