@@ -1,6 +1,7 @@
 if(TARGET umbra-probe-tcp)
   umbra_add_test(probe_tcp_test LABEL unit
       SOURCES unit/probe_tcp/endpoint_test.cpp unit/probe_tcp/attempt_test.cpp
+              unit/sdk/deadline_test.cpp
       LIBRARIES umbra_tcp_probe)
 
   include(${CMAKE_CURRENT_LIST_DIR}/plugin_driver.cmake)

@@ -1,5 +1,7 @@
 #include "tcp_probe.hpp"
 
+#include <umbra/sdk/deadline.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -16,16 +18,6 @@
 namespace umbra::tcp_probe {
 
 namespace {
-
-/// The host's own deadline is met by this much, so that our answer is the one that counts.
-constexpr Duration answer_margin = std::chrono::milliseconds{100};
-
-/// The clock of the deadlines of the binary interface.
-Instant now_monotonic() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return Instant{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
-}
 
 void block_signals() {
     sigset_t all;
@@ -76,10 +68,8 @@ void TcpProbe::change_options(const Options& options, Reply<Done> reply) {
 }
 
 void TcpProbe::check(Reply<ProbeResult> reply) {
-    const auto began = now_monotonic();
-    auto deadline = began + timeout_;
-    if (const auto host_deadline = reply.deadline_ns(); host_deadline != 0)
-        deadline = std::min(deadline, Instant{Duration{host_deadline}} - answer_margin);
+    const auto began = deadline_clock();
+    const auto deadline = answer_by(began, timeout_, reply.deadline_ns());
     {
         const std::lock_guard lock{mutex_};
         if (stopping_) {
@@ -117,8 +107,8 @@ void TcpProbe::poll_checks() {
     for (;;) {
         try {
             if (!take_news()) break;
-            turn(now_monotonic());
-            wait_for_events(now_monotonic());
+            turn(deadline_clock());
+            wait_for_events(deadline_clock());
         } catch (const std::exception& failure) {
             // Out of memory or of threads: a failure of these checks, and no reason to stop.
             fail_all(failure.what());
@@ -169,7 +159,7 @@ void TcpProbe::start(Check& check, const Result<std::vector<Address>>& addresses
     }
     give_back_place();
     check.reply.ok(
-        {Health::down, now_monotonic() - check.began, one_line(addresses.error().message)});
+        {Health::down, deadline_clock() - check.began, one_line(addresses.error().message)});
 }
 
 /// Before the answer, so that who was answered finds the place free.

@@ -1,32 +1,17 @@
 #include <umbra/process/backoff.hpp>
 #include <umbra/process/lines.hpp>
+#include <umbra/sdk/deadline.hpp>
 #include <umbra/threaded/checks.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <utility>
 
 namespace umbra::threaded {
 
-namespace {
-
-/// The host's own deadline is met by this much, so that our answer is the one that counts.
-constexpr Duration answer_margin = std::chrono::milliseconds{100};
-
-/// The clock of the deadlines of the binary interface.
-Instant now_monotonic() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return Instant{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
-}
-
-}  // namespace
-
 Check::Check(Checks& all, Reply<ProbeResult> reply, Duration patience)
     : all_(all),
       reply_(std::move(reply)),
-      began_(now_monotonic()),
+      began_(deadline_clock()),
       patience_(patience),
       timer_(all.io_) {}
 
@@ -37,16 +22,14 @@ void Check::finish(ProbeResult result) {
     if (reply) reply.ok(std::move(result));
 }
 
-Duration Check::latency() const { return now_monotonic() - began_; }
+Duration Check::latency() const { return deadline_clock() - began_; }
 
 void Checks::start(Reply<ProbeResult> reply, const Begin& begin) {
     if (running_.size() >= most_)
         return reply.fail(Errc::exhausted,
                           "already " + std::to_string(most_) + " checks are in flight");
-    auto patience = timeout_;
-    if (const auto deadline = reply.deadline_ns(); deadline != 0)
-        patience =
-            std::min(patience, Instant{Duration{deadline}} - answer_margin - now_monotonic());
+    const Instant now = deadline_clock();
+    const Duration patience = answer_by(now, timeout_, reply.deadline_ns()) - now;
     const auto check = std::make_shared<Check>(*this, std::move(reply), patience);
     auto work = begin(check);
     if (!work) return check->reply_.fail(work.error());
