@@ -12,6 +12,7 @@ umbra_add_test(core_test LABEL unit
         unit/core/node_roles_test.cpp
         unit/core/node_tunnels_test.cpp
         unit/core/node_timing_test.cpp
+        unit/core/operations_test.cpp
         unit/core/partitions_test.cpp
         unit/core/peer_watch_test.cpp
         unit/core/snapshot_test.cpp

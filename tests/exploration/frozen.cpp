@@ -207,6 +207,18 @@ template <class A>
 void visit(A& a, core::Operation& o) {
     a(o.id, o.revision);
 }
+/// The table follows from the list.
+template <class A>
+void visit(A& a, core::Operations& o) {
+    if constexpr (std::is_same_v<A, Reader>) {
+        std::deque<core::Operation> list;
+        a(list);
+        o.clear();
+        for (const auto& operation : list) o.add(operation.id, operation.revision);
+    } else {
+        a(o.list_);
+    }
+}
 template <class A>
 void visit(A& a, core::Snapshot& s) {
     a(s.position, s.document, s.operations, s.marks);
@@ -275,7 +287,7 @@ void visit(A& a, core::PeerWatch& w) {
 }
 template <class A>
 void visit(A& a, core::Log& l) {
-    a(l.base_, l.base_document_, l.entries_, l.document_, l.ops_, l.marks_);
+    a(l.base_, l.base_document_, l.entries_, l.document_, l.operations_, l.marks_);
 }
 template <class A>
 void visit(A& a, core::Node::Tunnel& t) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <tuple>
 #include <utility>
 
 namespace umbra::core {
@@ -27,32 +26,15 @@ void add_mark(std::vector<Position>& marks, const Position& position) {
     marks.push_back(position);
 }
 
-using Operations = std::map<std::string, Revision>;
-
-/// Those up to `seq`, oldest first. They stay where they are: there may be many.
-std::vector<const Operations::value_type*> until(const Operations& operations, std::uint64_t seq) {
-    std::vector<const Operations::value_type*> list;
-    list.reserve(operations.size());
-    for (const auto& operation : operations) {
-        if (operation.second.seq <= seq) list.push_back(&operation);
+/// Those up to `seq` that a snapshot has room for, oldest first.
+std::vector<Operation> newest(const Operations& operations, std::uint64_t seq) {
+    std::vector<Operation> list;
+    for (auto i = operations.count_until(seq); i != 0 && list.size() < Snapshot::operations_max;) {
+        const auto& operation = operations.list()[--i];
+        if (operation.id.size() <= Snapshot::operation_bytes_max) list.push_back(operation);
     }
-    std::sort(list.begin(), list.end(), [](const auto* a, const auto* b) {
-        return std::tie(a->second.seq, a->first) < std::tie(b->second.seq, b->first);
-    });
+    std::reverse(list.begin(), list.end());
     return list;
-}
-
-/// What a snapshot has room for.
-std::vector<Operation> newest(std::vector<const Operations::value_type*> list) {
-    std::erase_if(list, [](const auto* operation) {
-        return operation->first.size() > Snapshot::operation_bytes_max;
-    });
-    const auto spare = list.size() - std::min(list.size(), Snapshot::operations_max);
-    std::vector<Operation> operations;
-    operations.reserve(list.size() - spare);
-    for (std::size_t i = spare; i < list.size(); ++i)
-        operations.push_back({list[i]->first, list[i]->second});
-    return operations;
 }
 
 }  // namespace
@@ -113,12 +95,6 @@ std::optional<Document> Log::document_at(std::uint64_t seq) const {
     return document;
 }
 
-std::optional<Revision> Log::find_op(const std::string& op_id) const {
-    const auto found = ops_.find(op_id);
-    if (found == ops_.end()) return std::nullopt;
-    return found->second;
-}
-
 bool Log::contains(const Position& position) const {
     if (position.revision.seq == 0) return position == Position{};
     if (position_at(position.revision.seq) == position) return true;
@@ -145,7 +121,9 @@ Hash Log::chain(const Hash& previous, const std::string& body) const {
 
 void Log::add(Position position, std::string body, const Entry& entry) {
     core::apply(document_, entry.changes);
-    for (const auto id : lines_of(entry.op_id)) ops_.emplace(id, position.revision);
+    auto ids = lines_of(entry.op_id);
+    std::sort(ids.begin(), ids.end());
+    for (const auto id : ids) operations_.add(id, position.revision);
     entries_.push_back({position, std::move(body)});
 }
 
@@ -176,9 +154,7 @@ std::vector<Logged> Log::truncate(std::uint64_t seq) {
     if (cut.empty()) return cut;
     document_ = *document_at(seq);
     entries_.erase(entries_.begin() + keep, entries_.end());
-    for (auto it = ops_.begin(); it != ops_.end();) {
-        it = it->second.seq > seq ? ops_.erase(it) : std::next(it);
-    }
+    operations_.forget_after(seq);
     return cut;
 }
 
@@ -188,10 +164,9 @@ void Log::install(Snapshot snapshot) {
     document_ = std::move(snapshot.document);
     marks_ = std::move(snapshot.marks);
     entries_.clear();
-    ops_.clear();
-    for (auto& operation : snapshot.operations) {
-        ops_.emplace(std::move(operation.id), operation.revision);
-    }
+    operations_.clear();
+    for (const auto& operation : snapshot.operations)
+        operations_.add(operation.id, operation.revision);
 }
 
 void Log::compact(std::uint64_t seq, const Position& mark) {
@@ -209,17 +184,8 @@ void Log::compact(std::uint64_t seq, const Position& mark) {
 
 /// Of the edits before the base only the newest are remembered.
 void Log::forget_operations() {
-    const auto known = until(ops_, base_.revision.seq);
-    const auto spare = known.size() - std::min(known.size(), Snapshot::operations_max);
-    for (std::size_t i = 0; i < spare; ++i) ops_.erase(ops_.find(known[i]->first));
-}
-
-std::vector<Operation> Log::operations() const {
-    std::vector<Operation> list;
-    list.reserve(ops_.size());
-    for (const auto* operation : until(ops_, last().revision.seq))
-        list.push_back({operation->first, operation->second});
-    return list;
+    const auto known = operations_.count_until(base_.revision.seq);
+    operations_.forget_first(known - std::min(known, Snapshot::operations_max));
 }
 
 std::string Log::snapshot_at(std::uint64_t seq) const {
@@ -231,7 +197,7 @@ std::string Log::snapshot_at(std::uint64_t seq) const {
         if (ends_epoch(before, position)) add_mark(marks, before);
         before = position;
     }
-    const auto operations_until = newest(until(ops_, seq));
+    const auto operations_until = newest(operations_, seq);
     if (seq == base_.revision.seq) return encode_snapshot(base_document_, operations_until, marks);
     if (seq == last().revision.seq) return encode_snapshot(document_, operations_until, marks);
     return encode_snapshot(*document_at(seq), operations_until, marks);

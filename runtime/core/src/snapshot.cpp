@@ -47,10 +47,6 @@ bool are_sane(const Snapshot& s) {
 
 }  // namespace
 
-bool is_older(const Operation& a, const Operation& b) {
-    return a.revision.seq != b.revision.seq ? a.revision.seq < b.revision.seq : a.id < b.id;
-}
-
 std::string encode_snapshot(const Document& document, const std::vector<Operation>& operations,
                             const std::vector<Position>& marks) {
     Writer writer;

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <umbra/core/document.hpp>
+#include <umbra/core/operations.hpp>
 #include <umbra/core/snapshot.hpp>
 #include <umbra/core/types.hpp>
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,9 +79,11 @@ public:
     /// Places before the base: the last one of each epoch, and those that were worth a mark.
     [[nodiscard]] const std::vector<Position>& marks() const { return marks_; }
     /// Revision of the edit with this id, one of the newest before the base included.
-    [[nodiscard]] std::optional<Revision> find_op(const std::string& op_id) const;
+    [[nodiscard]] std::optional<Revision> find_op(std::string_view op_id) const {
+        return operations_.find(op_id);
+    }
     /// All edits that `find_op` knows, oldest first.
-    [[nodiscard]] std::vector<Operation> operations() const;
+    [[nodiscard]] const std::deque<Operation>& operations() const { return operations_.list(); }
     /// Last position of each epoch, newest first, at most `boundaries_max`, then the base.
     [[nodiscard]] std::vector<Position> boundaries() const;
     /// SHA-256 over the document: equal on both instances when they agree.
@@ -115,7 +117,7 @@ private:
     Document base_document_;
     std::deque<Logged> entries_;
     Document document_;
-    std::map<std::string, Revision> ops_;
+    Operations operations_;
     std::vector<Position> marks_;
 };
 

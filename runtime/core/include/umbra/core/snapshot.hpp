@@ -1,6 +1,7 @@
 #pragma once
 
 #include <umbra/core/document.hpp>
+#include <umbra/core/operations.hpp>
 #include <umbra/core/types.hpp>
 
 #include <cstddef>
@@ -10,17 +11,6 @@
 #include <vector>
 
 namespace umbra::core {
-
-/// An edit that was made, by the id under which it may be asked for again.
-struct Operation {
-    std::string id;
-    Revision revision;
-
-    bool operator==(const Operation&) const = default;
-};
-
-/// By revision, then by id.
-[[nodiscard]] bool is_older(const Operation& a, const Operation& b);
 
 /// What stands for all entries up to a position, and for what they are still asked about: the
 /// configuration, the edits that may be repeated, and places that tell whether another log shares
