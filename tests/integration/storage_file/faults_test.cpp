@@ -18,12 +18,19 @@ namespace fs = std::filesystem;
 class FileStorageFaults : public StorageFaults {
 protected:
     [[nodiscard]] std::string log() const { return main_file(); }
+    /// Where the next record goes: without the room behind the last one.
+    std::uint64_t end_of_log() {
+        close();
+        const auto end = fs::file_size(log());
+        EXPECT_TRUE(reopen().ok());
+        return end;
+    }
 };
 
 TEST_F(FileStorageFaults, TornTailOfEveryLengthIsDroppedReportedAndWrittenOver) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 3).ok());
-    const auto before = fs::file_size(log());
+    const auto before = end_of_log();
     ASSERT_TRUE(storage().append({entry_of(4, "of a modest length")}).get().ok());
     close();
     const auto whole = fs::file_size(log());
@@ -52,7 +59,7 @@ TEST_F(FileStorageFaults, TornTailOfEveryLengthIsDroppedReportedAndWrittenOver) 
 TEST_F(FileStorageFaults, DamageIsRefusedWithFileOffsetAndRemedyAndNothingIsChanged) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 1).ok());
-    const auto offset = fs::file_size(log());
+    const auto offset = end_of_log();
     ASSERT_TRUE(append(2, 2).ok());
     ASSERT_TRUE(append(3, 3).ok());
     close();
@@ -115,7 +122,7 @@ TEST_F(FileStorageFaults, EveryFailedSyncOfARewriteIsFinalAndLosesNothing) {
 TEST_F(FileStorageFaults, FileSizeLimitIsExhaustedWithoutASignalAndUsableAfterwards) {
     ASSERT_TRUE(reopen().ok());
     ASSERT_TRUE(append(1, 5).ok());
-    const auto size = fs::file_size(log());
+    const auto size = end_of_log();
     rlimit was{};
     ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &was), 0);
     const rlimit small{size + 100, was.rlim_max};

@@ -218,6 +218,60 @@ TEST(LogStore, FullDiskAtEveryCallIsRefusedCleanlyOrIsDataLoss) {
     EXPECT_GT(refused, 20 * seeds);
 }
 
+std::uint64_t size_of_log(MemoryDisk& disk) {
+    const int fd = disk.open(log_name, Disk::Open::existing);
+    const auto size = disk.size(fd);
+    disk.close(fd);
+    return static_cast<std::uint64_t>(size);
+}
+
+TEST(LogStore, RoomIsWrittenAheadOnceUsedUpAndCutOffAtTheClose) {
+    MemoryDisk disk;
+    LogStore store{disk};
+    ASSERT_TRUE(store.open().ok());
+    const auto add = [&](std::uint64_t seq, std::size_t body) {
+        ASSERT_TRUE(store.stage({entry_of(seq, std::string(body, 'b'))}).ok());
+        ASSERT_TRUE(store.commit().ok());
+    };
+    constexpr auto around = record_header_size + record_trailer_size;
+    add(1, 100);
+    auto end = file_header_size + around + 100;
+    const auto room_end = end + room_size;
+    EXPECT_EQ(size_of_log(disk), room_end);
+    add(2, room_size - around - 1);
+    end += room_size - 1;
+    EXPECT_EQ(size_of_log(disk), room_end) << "one byte of the room is left";
+    add(3, 10);
+    end += around + 10;
+    EXPECT_EQ(size_of_log(disk), end + room_size);
+    add(4, room_size - around);
+    end += room_size;
+    EXPECT_EQ(size_of_log(disk), end + room_size) << "the last room was filled to its end";
+    (void)store.close();
+    EXPECT_EQ(size_of_log(disk), end);
+    ASSERT_TRUE(store.open().ok());
+    EXPECT_EQ(store.read(0, 10)->size(), 4u);
+}
+
+TEST(LogStore, NoSpaceForRoomIsNoErrorAndKeepsNoneFromOthers) {
+    MemoryDisk disk;
+    LogStore store{disk};
+    ASSERT_TRUE(store.open().ok());
+    const int writes_of_records = disk.calls();
+    disk.fault = [&](int call) { return call == writes_of_records + 1 ? ENOSPC : 0; };
+    ASSERT_TRUE(store.stage({entry_of(1, "body")}).ok());
+    ASSERT_TRUE(store.commit().ok());
+    const auto record = record_header_size + 4 + record_trailer_size;
+    EXPECT_EQ(size_of_log(disk), file_header_size + record);
+    ASSERT_TRUE(store.stage({entry_of(2, "body")}).ok());
+    ASSERT_TRUE(store.commit().ok());
+    EXPECT_EQ(size_of_log(disk), file_header_size + 2 * record) << "nor tried with every append";
+    ASSERT_TRUE(store.compact(entry_of(1, "all")).ok());
+    ASSERT_TRUE(store.stage({entry_of(3, "body")}).ok());
+    ASSERT_TRUE(store.commit().ok());
+    EXPECT_GT(size_of_log(disk), room_size) << "tried again with a new file";
+}
+
 TEST(LogStore, StagedEntriesAreAllOrNothing) {
     MemoryDisk disk;
     LogStore store{disk};

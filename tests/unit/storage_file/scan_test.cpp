@@ -109,9 +109,11 @@ TEST(Scan, EveryFlippedBitIsDamageAndNoRecordIsLostSilently) {
     for (std::size_t bit = 0; bit < log.bytes.size() * 8; ++bit) {
         auto flipped = log.bytes;
         flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-        const auto scanned = scan_bytes(flipped);
-        ASSERT_FALSE(scanned.ok()) << "bit " << bit % 8 << " of byte " << bit / 8;
-        ASSERT_EQ(scanned.error().code, Errc::data_loss) << scanned.error().message;
+        for (const std::size_t room : {0u, 3000u}) {
+            const auto scanned = scan_bytes(flipped + std::string(room, '\0'));
+            ASSERT_FALSE(scanned.ok()) << "bit " << bit % 8 << " of byte " << bit / 8;
+            ASSERT_EQ(scanned.error().code, Errc::data_loss) << scanned.error().message;
+        }
     }
 }
 
@@ -124,14 +126,15 @@ TEST(Scan, DamageIsNamedByOffsetAndLastGoodEntry) {
                                            ", after entry 41, does not match its checksum");
 }
 
-TEST(Scan, TailOfZerosIsTorn) {
-    // What a file system leaves that made the length durable before the data.
+TEST(Scan, TailOfZerosIsRoom) {
+    // Written ahead, or left by a file system that made the length durable before the data.
     const auto log = several_records();
     for (const std::size_t zeros : {1u, 75u, 76u, 77u, 511u, 512u, 4096u, 3'000'000u}) {
         const auto scanned = scan_bytes(log.bytes + std::string(zeros, '\0'));
         ASSERT_TRUE(scanned.ok()) << zeros << ": " << scanned.error().message;
         EXPECT_EQ(scanned->index.last.seq, 44u);
-        EXPECT_EQ(scanned->torn, zeros);
+        EXPECT_EQ(scanned->torn, 0u);
+        EXPECT_EQ(scanned->room, zeros);
     }
 }
 
@@ -150,7 +153,21 @@ TEST(Scan, EveryUnwrittenSectorOfTheLastBatchIsTornAndTheRestStays) {
         EXPECT_GE(scanned->index.last.seq, 1u);
         EXPECT_LT(scanned->index.last.seq, 5u);
         EXPECT_LE(scanned->index.end, from);
-        EXPECT_EQ(scanned->index.end + scanned->torn, torn.size());
+        EXPECT_EQ(scanned->index.end + scanned->torn + scanned->room, torn.size());
+    }
+}
+
+TEST(Scan, WriteThatEndedAnywhereInTheRoomIsTornAndTheRestStays) {
+    Log log;
+    log.batch({"before"});
+    const auto durable = log.bytes.size();
+    log.batch({std::string(300, 'a'), std::string(700, 'b'), "c"});
+    for (auto end = durable; end < log.bytes.size(); ++end) {
+        const auto scanned = scan_bytes(log.bytes.substr(0, end) + std::string(5000, '\0'));
+        ASSERT_TRUE(scanned.ok()) << end << ": " << scanned.error().message;
+        EXPECT_LE(scanned->index.end, end);
+        EXPECT_EQ(scanned->index.end + scanned->torn + scanned->room, end + 5000);
+        EXPECT_EQ(scanned->torn == 0, scanned->index.end == end);
     }
 }
 

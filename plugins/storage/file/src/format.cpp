@@ -1,6 +1,7 @@
 #include <umbra/file_storage/crc32c.hpp>
 #include <umbra/file_storage/format.hpp>
 
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -16,8 +17,10 @@ constexpr std::size_t crc_size = 4;
 
 template <class T>
 void put(std::string& out, T value) {
+    std::array<char, sizeof value> bytes;
     for (std::size_t i = 0; i < sizeof value; ++i)
-        out.push_back(static_cast<char>((value >> (8 * i)) & 0xffu));
+        bytes[i] = static_cast<char>((value >> (8 * i)) & 0xffu);
+    out.append(bytes.data(), bytes.size());
 }
 
 template <class T>

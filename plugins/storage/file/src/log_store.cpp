@@ -1,5 +1,6 @@
 #include "disk_calls.hpp"
 #include "fresh_file.hpp"
+#include "window.hpp"
 #include <umbra/file_storage/log_store.hpp>
 
 #include <algorithm>
@@ -12,6 +13,8 @@ namespace umbra::file_storage {
 namespace {
 
 constexpr std::size_t pid_text_max = 20;
+/// Read at once where records follow each other.
+constexpr std::size_t read_ahead = std::size_t{256} << 10;
 
 class FileSource final : public Source {
 public:
@@ -61,6 +64,8 @@ Result<StorageOpened> LogStore::open() {
 }
 
 Result<Done> LogStore::close() {
+    // For whoever copies the file. Not done, as after a crash, is no harm.
+    if (fd_ >= 0 && !lost_ && room_end_ > index_.end) (void)disk_.truncate(fd_, index_.end);
     let_go();
     return Done{};
 }
@@ -124,6 +129,7 @@ Result<std::string> LogStore::recover() {
         return error;
     }
     index_ = std::move(scanned.value().index);
+    room_end_ = index_.end + scanned.value().room;
     if (scanned.value().torn == 0) return std::string{};
     const auto cut = cut_back();
     if (!cut.ok()) return cut.error();
@@ -164,6 +170,7 @@ Result<Done> LogStore::commit() {
         if (auto cut = cut_back(); !cut.ok()) return cut;
         return written;
     }
+    make_room(index_.end + staged_.size());
     if (const int error = disk_.sync_data(fd_); error < 0) {
         drop_stage();
         return sync_failed(log_name, -error);
@@ -175,7 +182,19 @@ Result<Done> LogStore::commit() {
     return Done{};
 }
 
+/// Part of a commit, so that its sync makes the room durable as well.
+void LogStore::make_room(std::uint64_t end) {
+    if (end < room_end_ || !may_grow_) return;
+    room_end_ = end + room_size;
+    may_grow_ = write_all(disk_, fd_, std::string(room_size, '\0'), end, log_name).ok();
+    if (may_grow_) return;
+    // The records are there; the last bytes of a disk are not to be kept from others.
+    (void)disk_.truncate(fd_, end);
+    room_end_ = end;
+}
+
 Result<Done> LogStore::cut_back() {
+    room_end_ = index_.end;
     if (const int error = disk_.truncate(fd_, index_.end); error < 0) {
         auto failure = disk_error(disk_, "cut back", log_name, -error);
         failure.code = Errc::data_loss;
@@ -185,32 +204,36 @@ Result<Done> LogStore::cut_back() {
     return Done{};
 }
 
+Result<LogEntry> LogStore::read_record(Window& window, std::uint64_t offset) {
+    const auto head = window.at(offset, record_header_size);
+    if (!head.ok()) return disk_error(disk_, "read", log_name, head.error().sys_errno);
+    if (const auto header = decode_record_header(*head, index_.header, offset)) {
+        const auto rest =
+            window.at(offset + record_header_size, header->record_size() - record_header_size);
+        if (!rest.ok()) return disk_error(disk_, "read", log_name, rest.error().sys_errno);
+        if (body_is_intact(*header, *rest))
+            return LogEntry{header->position, std::string{rest->substr(0, header->body_size)}};
+    }
+    return lost({Errc::data_loss,
+                 disk_.path(log_name) + ": the record at offset " + std::to_string(offset) +
+                     " was damaged while it was in use; check the disk, then start again"});
+}
+
 Result<LogEntry> LogStore::read_record(std::uint64_t offset) {
     FileSource source{disk_, fd_, index_.end};
-    std::string bytes(record_header_size, '\0');
-    std::optional<RecordHeader> header;
-    int error = source.read(offset, bytes.data(), bytes.size());
-    if (error == 0) header = decode_record_header(bytes, index_.header, offset);
-    if (header) {
-        bytes.resize(header->body_size + record_trailer_size);
-        error = source.read(offset + record_header_size, bytes.data(), bytes.size());
-    }
-    if (error != 0) return disk_error(disk_, "read", log_name, error);
-    if (!header || !body_is_intact(*header, bytes))
-        return lost({Errc::data_loss,
-                     disk_.path(log_name) + ": the record at offset " + std::to_string(offset) +
-                         " was damaged while it was in use; check the disk, then start again"});
-    bytes.resize(header->body_size);
-    return LogEntry{header->position, std::move(bytes)};
+    Window window{source, record_header_size};
+    return read_record(window, offset);
 }
 
 Result<std::vector<LogEntry>> LogStore::read(std::uint64_t from_seq, std::size_t max) {
     if (auto r = ready(); !r.ok()) return r.error();
     std::vector<LogEntry> entries;
+    FileSource source{disk_, fd_, index_.end};
+    Window window{source, read_ahead};
     const auto first = index_.snapshot.seq + 1;
     for (auto i = from_seq > first ? from_seq - first : 0;
          i < index_.offsets.size() && entries.size() < max; ++i) {
-        auto entry = read_record(index_.offsets[i]);
+        auto entry = read_record(window, index_.offsets[i]);
         if (!entry.ok()) return entry.error();
         entries.push_back(std::move(entry).value());
     }
@@ -255,12 +278,14 @@ Result<Done> LogStore::compact(const LogEntry& snapshot) {
 
 Result<Done> LogStore::rewrite(const LogEntry* snapshot, std::uint64_t from, std::uint64_t to) {
     FreshFile fresh{disk_};
+    FileSource source{disk_, fd_, index_.end};
+    Window window{source, read_ahead};
     const auto filled = [&]() -> Result<Done> {
         if (auto opened = fresh.open(); !opened.ok()) return opened;
         if (snapshot != nullptr && snapshot->position.seq != 0)
             if (auto put = fresh.add(RecordKind::snapshot, *snapshot); !put.ok()) return put;
         for (auto seq = from; seq <= to; ++seq) {
-            const auto entry = read_record(index_.offsets[seq - index_.snapshot.seq - 1]);
+            const auto entry = read_record(window, index_.offsets[seq - index_.snapshot.seq - 1]);
             if (!entry.ok()) return entry.error();
             if (auto put = fresh.add(RecordKind::entry, entry.value()); !put.ok()) return put;
         }
@@ -274,6 +299,8 @@ Result<Done> LogStore::rewrite(const LogEntry* snapshot, std::uint64_t from, std
     // From here on the new file is the log; whether it stays is known after the directory's sync.
     if (fd_ >= 0) disk_.close(fd_);
     index_ = fresh.index();
+    room_end_ = index_.end;
+    may_grow_ = true;
     fd_ = fresh.release();
     if (const int error = disk_.sync_directory(); error < 0) return sync_failed("", -error);
     return Done{};

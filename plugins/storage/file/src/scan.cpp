@@ -1,8 +1,8 @@
+#include "window.hpp"
 #include <umbra/file_storage/scan.hpp>
 
 #include <algorithm>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace umbra::file_storage {
@@ -13,47 +13,13 @@ namespace {
 constexpr std::uint64_t sector_size = 512;
 constexpr std::size_t window_size = std::size_t{1} << 20;
 
-/// A part of the source in memory, so that small records do not cost a read each.
-class Window {
-public:
-    explicit Window(Source& source) : source_(source), size_(source.size()) {}
-
-    [[nodiscard]] std::uint64_t size() const { return size_; }
-
-    /// The bytes [offset, offset + count), fewer at the end of the file. Valid until the next call.
-    Result<std::string_view> at(std::uint64_t offset, std::uint64_t count) {
-        if (offset >= size_) return std::string_view{};
-        count = std::min(count, size_ - offset);
-        if (offset < start_ || offset + count > start_ + bytes_.size()) {
-            const auto length =
-                std::min(std::max<std::uint64_t>(count, window_size), size_ - offset);
-            bytes_.resize(length);
-            start_ = offset;
-            if (const int error = source_.read(offset, bytes_.data(), bytes_.size())) {
-                bytes_.clear();
-                return Error{Errc::unavailable,
-                             "cannot read it at offset " + std::to_string(offset) + ": " +
-                                 std::generic_category().message(error),
-                             error};
-            }
-        }
-        return std::string_view{bytes_}.substr(offset - start_, count);
-    }
-
-private:
-    Source& source_;
-    std::uint64_t size_;
-    std::uint64_t start_ = 0;
-    std::string bytes_;
-};
-
 bool all_zero(std::string_view bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
 }
 
 class Scanner {
 public:
-    explicit Scanner(Source& source) : window_(source) {}
+    explicit Scanner(Source& source) : window_(source, window_size) {}
 
     Result<Scanned> run() {
         const auto head = window_.at(0, file_header_size);
@@ -68,13 +34,13 @@ public:
         while (index_.end < window_.size()) {
             const auto next = record();
             if (!next.ok()) return next.error();
-            if (!next.value()) return Scanned{std::move(index_), torn_};
+            if (!next.value()) break;
         }
-        return Scanned{std::move(index_), 0};
+        return Scanned{std::move(index_), torn_, room_};
     }
 
 private:
-    /// Takes in one record; false = the rest is torn.
+    /// Takes in one record; false = the rest is room, or torn.
     Result<bool> record() {
         const auto offset = index_.end;
         const auto head = window_.at(offset, record_header_size);
@@ -109,9 +75,25 @@ private:
         return true;
     }
 
-    /// Tells a torn write from damage. The invalid record is [offset, end).
+    Result<bool> only_zeros_from(std::uint64_t offset) {
+        while (offset < window_.size()) {
+            const auto part = window_.at(offset, window_size);
+            if (!part.ok()) return part.error();
+            if (!all_zero(part.value())) return false;
+            offset += part.value().size();
+        }
+        return true;
+    }
+
+    /// Tells room from a torn write, and that from damage. The invalid record is [offset, end).
     Result<bool> invalid(std::uint64_t offset, std::uint64_t end, const char* what) {
         if (offset < index_.header.sealed) return damage(offset, what);
+        const auto zeros = only_zeros_from(offset);
+        if (!zeros.ok()) return zeros.error();
+        if (zeros.value()) {
+            room_ = window_.size() - offset;
+            return false;
+        }
         const auto torn = looks_torn(offset, end);
         if (!torn.ok()) return torn.error();
         if (!torn.value()) return damage(offset, what);
@@ -130,6 +112,11 @@ private:
             if (head.value().size() < record_header_size ||
                 decode_record_header(head.value(), index_.header, offset))
                 return true;
+        }
+        // No record ends with a zero, so the last bytes of this one were never written.
+        if (end <= window_.size()) {
+            const auto unwritten = only_zeros_from(end - 1);
+            if (!unwritten.ok() || unwritten.value()) return unwritten;
         }
         for (auto at = offset; at < std::min(end, window_.size());) {
             const auto next = (at / sector_size + 1) * sector_size;
@@ -169,6 +156,7 @@ private:
     Window window_;
     Index index_;
     std::uint64_t torn_ = 0;
+    std::uint64_t room_ = 0;
 };
 
 }  // namespace

@@ -85,7 +85,7 @@ void QueuedStorage::answer_closed(Task& task) {
 }
 
 void QueuedStorage::enqueue(Task task, std::size_t bytes) {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     if (stopping_) {
         answer_closed(task);
         return;
@@ -103,6 +103,8 @@ void QueuedStorage::enqueue(Task task, std::size_t bytes) {
     }
     queued_bytes_ += bytes;
     queue_.push_back({std::move(task), bytes});
+    // After the lock, so that the worker does not wake up only to wait for it.
+    lock.unlock();
     wake_.notify_one();
 }
 

@@ -29,13 +29,15 @@ struct Index {
 struct Scanned {
     Index index;
     std::uint64_t torn = 0;  ///< Bytes of an unfinished write behind `index.end`.
+    std::uint64_t room = 0;  ///< Or so many zeros, up to the end of the file.
 };
 
 /// Reads a whole log and checks every byte of it.
 ///
-/// What is invalid at the end is an unfinished write, hence was never acknowledged and may go, if
+/// Zeros up to the end of the file are room for the next records. What else is invalid at the end is
+/// an unfinished write, hence was never acknowledged and may go, if
 ///  - it is shorter than what it announces, or a sector of it is all zeros (it never reached the
-///    disk), and
+///    disk), or its last byte and all behind it are, and
 ///  - no intact record behind it says that it had been durable, and the file was not put in its
 ///    place with it.
 /// Anything else is damage: `data_loss`, with a message that names the offset and the last entry
