@@ -18,6 +18,10 @@ json::array to_array(const std::vector<std::string>& lines) {
     return array;
 }
 
+json::array to_array(const instance::SharedNames& names) {
+    return names ? to_array(*names) : json::array{};
+}
+
 /// Parentheses, not braces: with braces Boost.JSON makes an array of one.
 template <class T>
 json::value or_null(const std::optional<T>& value) {

@@ -36,10 +36,13 @@ public:
         for (const Key& key : schema.keys) read_key(schema, key, node, section);
         for (const Table& inner : schema.tables) {
             const Entry* entry = node == nullptr ? nullptr : node->find(inner.name);
+            auto& groups = inner.named ? section.named_ : section.tables_;
+            // Sections are large: made where they stay.
+            auto& group = groups.emplace_back(Section::Group{inner.name, {}}).members;
             if (inner.named) {
-                section.named_.push_back({inner.name, members(inner, entry, path)});
+                group = members(inner, entry, path);
             } else {
-                section.tables_.push_back({inner.name, {sub_table(inner, entry, section)}});
+                group.push_back(sub_table(inner, entry, section));
             }
         }
         if (node != nullptr) report_unknown(schema, *node, path);

@@ -265,10 +265,7 @@ SharedLoad read_shared(const core::Document& document, const PluginCatalog& cata
     const Node root = to_tree(document, load.problems);
     const Origin origin{.paths_absolute = true};
     SharedConfig config = read_tree(root, catalog, origin, load.problems);
-    if (load.problems.empty()) {
-        load.document = document;
-        load.config = std::move(config);
-    }
+    if (load.problems.empty()) load.config = std::move(config);
     return load;
 }
 

@@ -121,7 +121,6 @@ Node::PeerView Node::peer(Instant now) const {
     PeerView view;
     view.node = peer_node_;
     view.version = peer_version_;
-    view.plugins = peer_plugins_;
     view.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(watch_.rtt()).count();
     view.heard = watch_.last_heard();
     if (peer_pong_) view.last = peer_pong_->last;

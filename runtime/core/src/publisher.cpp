@@ -156,6 +156,8 @@ bool Node::is_elsewhere(Revision revision, const std::set<Member>& members) cons
 }
 
 void Node::try_commit() {
+    // Nearly always the case, and cheap to see: they are in the order of the revisions.
+    if (pending_.empty() || durable_.revision.seq < pending_.front().revision.seq) return;
     const auto members = required();
     while (!pending_.empty()) {
         PendingEdit& edit = pending_.front();

@@ -89,9 +89,10 @@ std::optional<core::Document> part_of(const core::Document& document, const Edit
         const auto key = config::canonical_key(change.key);
         const auto roots =
             key.ok() ? config::judged_with(*key, !change.literal) : std::vector<std::string>{};
-        if (roots.empty() || config::subset(document, roots.front()).empty()) return std::nullopt;
+        if (roots.empty()) return std::nullopt;
         for (const auto& root : roots) {
             auto below = config::subset(document, root);
+            if (below.empty() && root == roots.front()) return std::nullopt;
             part.merge(below);
         }
     }

@@ -164,6 +164,8 @@ private:
     std::string storage_full_, state_full_;  ///< Why nothing can be stored; empty: there is space.
     std::function<void(std::optional<Error>)> on_end_;
 
+    SharedNames plugins_, peer_plugins_;
+
     mutable std::mutex status_mutex_;
     std::shared_ptr<const Status> status_;  // Protected by status_mutex_.
     std::optional<Instant> heard_;          // Protected by status_mutex_.

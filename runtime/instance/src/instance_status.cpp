@@ -4,6 +4,7 @@
 #include <umbra/base/clock.hpp>
 
 #include <chrono>
+#include <memory>
 #include <utility>
 
 namespace umbra::instance {
@@ -14,17 +15,17 @@ std::int64_t ms(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
+/// A status is made with every edit, and its names seldom change.
+const SharedNames& shared(SharedNames& kept, const std::vector<std::string>& names) {
+    if (!kept || *kept != names) kept = std::make_shared<const std::vector<std::string>>(names);
+    return kept;
+}
+
 }  // namespace
 
 Timers Instance::timers() const {
-    const bool fenced = applied_ && [&] {
-        for (const auto& tunnel : tunnels_->status()) {
-            if (tunnel.fences) return true;
-        }
-        return false;
-    }();
     return {config_.peer.check_interval, config_.peer.connect_timeout, config_.peer.request_timeout,
-            config_.peer.takeover_delay_for(fenced)};
+            config_.peer.takeover_delay_for(applied_ && tunnels_->any_fences())};
 }
 
 void Instance::publish_status() {
@@ -47,7 +48,7 @@ void Instance::publish_status() {
     status->peer.state = peer.state;
     status->peer.revision = core::to_string(peer.last.revision);
     status->peer.in_sync = peer.in_sync;
-    status->peer.plugins = std::move(peer.plugins);
+    status->peer.plugins = shared(peer_plugins_, node_->peer_plugins());
     status->peer.detail = peer.detail;
     if (peer_link_) {
         if (status->peer.instance.empty() && peer_link_->peer()) {
@@ -69,7 +70,7 @@ void Instance::publish_status() {
     status->tunnels = tunnels_->status();
     status->probes = probes_->status();
     status->alerts = alerts_.list();
-    status->plugins = node_->settings().plugins;
+    status->plugins = shared(plugins_, node_->settings().plugins);
     status->suspicions = node_->watch().cleared();
     status->last_change = journal_.last_change();
 

@@ -2,6 +2,7 @@
 
 #include <umbra/base/log.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace umbra::instance {
@@ -326,8 +327,14 @@ Error Tunnels::no_such(const std::string& tunnel) const {
                 (known.empty() ? "the configuration names none" : config::suggest(tunnel, known))};
 }
 
+bool Tunnels::any_fences() const {
+    return std::any_of(tunnels_.begin(), tunnels_.end(),
+                       [](const auto& tunnel) { return tunnel.second.handle->fences(); });
+}
+
 std::vector<TunnelStatus> Tunnels::status() const {
     std::vector<TunnelStatus> list;
+    list.reserve(tunnels_.size());
     for (const auto& [name, tunnel] : tunnels_) {
         list.push_back({name, tunnel.config.plugin, name_of(tunnel.state), tunnel.epoch,
                         tunnel.handle->fences(), tunnel.links, tunnel.streams, tunnel.denied,

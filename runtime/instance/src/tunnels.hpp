@@ -53,6 +53,7 @@ public:
     void check(const std::string& tunnel,
                std::function<void(Result<std::vector<TunnelCheckView>>)> done);
     [[nodiscard]] std::vector<TunnelStatus> status() const;
+    [[nodiscard]] bool any_fences() const;
     void stop(Duration limit, std::function<void()> done);
 
 private:

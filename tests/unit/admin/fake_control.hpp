@@ -230,15 +230,16 @@ inline instance::Status example_status() {
     status.uptime_s = 12.5;
     status.profile = "balanced";
     status.timers = {100ms, 500ms, 500ms, 1500ms};
-    status.peer = {.instance = "beta",
-                   .version = "0.1.0",
-                   .state = "ready",
-                   .revision = "3.41",
-                   .in_sync = true,
-                   .last_seen_ms = 12,
-                   .rtt_us = 180,
-                   .plugins = {"transport/zeromq 0.1.0"},
-                   .detail = ""};
+    status.peer = {
+        .instance = "beta",
+        .version = "0.1.0",
+        .state = "ready",
+        .revision = "3.41",
+        .in_sync = true,
+        .last_seen_ms = 12,
+        .rtt_us = 180,
+        .plugins = instance::SharedNames{new std::vector<std::string>{"transport/zeromq 0.1.0"}},
+        .detail = ""};
     instance::TunnelStatus tunnel;
     tunnel.name = "main";
     tunnel.plugin = "gateway";
@@ -249,7 +250,7 @@ inline instance::Status example_status() {
     status.tunnels = {tunnel};
     status.probes = {{"crm-backend", "tcp", true, 90, ""}};
     status.alerts = {{"push-failed", "error", "2026-01-01T00:00:00Z", "no answer from beta"}};
-    status.plugins = {"storage/file 0.1.0"};
+    status.plugins.reset(new std::vector<std::string>{"storage/file 0.1.0"});
     status.last_change = "2026-01-01T00:00:00Z master of epoch 3: the master was killed";
     return status;
 }

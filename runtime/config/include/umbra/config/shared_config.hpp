@@ -106,8 +106,8 @@ struct SharedConfig {
 };
 
 struct SharedLoad {
-    std::optional<core::Document> document;  ///< Only if there is no problem at all,
-    std::optional<SharedConfig> config;      ///< like this one.
+    std::optional<SharedConfig> config;      ///< Only if there is no problem at all,
+    std::optional<core::Document> document;  ///< like this one. What the text comes to, if any was.
     Problems problems;
 };
 

@@ -76,7 +76,6 @@ public:
     /// The peer for `umbra status`.
     struct PeerView {
         std::string node, version, state, detail;
-        std::vector<std::string> plugins;
         Position last;
         bool in_sync = false;
         wire::Timers timers;
@@ -84,6 +83,7 @@ public:
         std::optional<Instant> heard;  ///< Last sign of life, of whatever kind.
     };
     [[nodiscard]] PeerView peer(Instant now) const;
+    [[nodiscard]] const std::vector<std::string>& peer_plugins() const { return peer_plugins_; }
 
     bool operator==(const Node&) const = default;
 

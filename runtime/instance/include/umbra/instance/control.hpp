@@ -7,11 +7,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace umbra::instance {
+
+/// Names that seldom change, shared by every status that has them; null = none.
+using SharedNames = std::shared_ptr<const std::vector<std::string>>;
 
 struct PeerStatus {
     std::string instance;  ///< Empty while no peer is known.
@@ -21,8 +25,8 @@ struct PeerStatus {
     bool in_sync = false;
     std::optional<std::int64_t> last_seen_ms;
     std::optional<std::int64_t> rtt_us;
-    std::vector<std::string> plugins;  ///< "transport/zeromq 0.1.0"
-    std::string detail;                ///< Why it is not connected, in a sentence.
+    SharedNames plugins;  ///< "transport/zeromq 0.1.0"
+    std::string detail;   ///< Why it is not connected, in a sentence.
 };
 
 struct TunnelStatus {
@@ -76,7 +80,7 @@ struct Status {
     std::vector<TunnelStatus> tunnels;
     std::vector<ProbeStatus> probes;
     std::vector<Alert> alerts;
-    std::vector<std::string> plugins;
+    SharedNames plugins;
     std::uint64_t strangers = 0;   ///< Connections without a permitted key, since the start.
     std::uint64_t suspicions = 0;  ///< Failed checks that did not become a takeover.
     std::string last_change;       ///< Of the role: when and why; empty when there was none.
