@@ -5,7 +5,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libzmq3-dev cppzmq-dev
-    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev libsodium-dev)
+    libtomlplusplus-dev libfmt-dev libssl-dev libcli11-dev libsqlite3-dev libsodium-dev
+    libjemalloc-dev)
 for option in "$@"; do
     case "$option" in
         # openssh-server, openssh-client: the tunnel provider ssh is tested against a real server.

@@ -18,7 +18,7 @@ SSL, FMT = r"openssl/.*", r"fmt/.*"
 TABLE = {
     "sdk": ([], r"std(int|def)\.h", False, "an author has a compiler and nothing else"),
     "runtime/core": (["sdk"], None, True, "decisions: a fact in, wishes out; simulated from seeds"),
-    "runtime/base": (["sdk"], [C, ASIO, BEAST, JSON, FMT], False, "knows no other room"),
+    "runtime/base": (["sdk"], [C, ASIO, BEAST, JSON, FMT, r"jemalloc/.*"], False, "knows no other room"),
     "runtime/config": (
         ["sdk", "runtime/core"], [C, r"toml\+\+/.*"], False, "text to values; the gateway reads with it"),
     "runtime/host": (

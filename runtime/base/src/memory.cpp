@@ -1,10 +1,22 @@
 #include <umbra/base/memory.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <link.h>
-#include <malloc.h>
+#include <string>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#ifdef UMBRA_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+/// Read by the allocator before main(). Small rather than made for many cores: threads share one
+/// arena and keep little for themselves, and what was freed goes back to the system within a
+/// second.
+const char* malloc_conf = "narenas:1,lg_tcache_max:12,dirty_decay_ms:1000,muzzy_decay_ms:0";
+#else
+#include <malloc.h>
+#endif
 
 namespace umbra::base {
 
@@ -24,10 +36,19 @@ int release_segments(dl_phdr_info* library, std::size_t, void*) {
     return 0;
 }
 
+void release_freed() {
+#ifdef UMBRA_JEMALLOC
+    (void)::mallctl(("arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge").c_str(), nullptr,
+                    nullptr, nullptr, 0);
+#else
+    (void)::malloc_trim(0);
+#endif
+}
+
 }  // namespace
 
 void release_start_pages() noexcept {
-    (void)::malloc_trim(0);
+    release_freed();
     (void)::dl_iterate_phdr(&release_segments, nullptr);
 }
 
