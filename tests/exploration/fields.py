@@ -20,7 +20,7 @@ PLAIN = set(
     forced_ draining_ fenced_ in_sync_ snapshot_bytes_ snapshot_position_ reported_ snapshot_in_
     snapshot_in_position_ snapshot_in_total_ in_sync_with_master_ was_in_sync_ check_interval_ rtt_
     slowest_ members_ reports_ waiting_ rebuilding_ holder_gone_told_ hash_ base_ base_document_
-    entries_ document_ ops_ marks_ judge_ wall_ms_
+    entries_ document_ operations_ marks_ judge_ wall_ms_
     drift_ granted_by_ elsewhere_ store_ unreachable_ lost_""".split()
 )
 HEADERS = (

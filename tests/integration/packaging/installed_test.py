@@ -56,7 +56,7 @@ FILES = {
 SDK_FOLDERS = ("usr/include/umbra/sdk/", "usr/lib/cmake/umbra-sdk/")
 # Where one of these is new, packages depend on more: say so here on purpose.
 LIBRARIES = re.compile(
-    r"(libc|libm|libstdc\+\+|libgcc_s|libssl|libsodium|libsqlite3|libcrypto|libzmq|libfmt|libtomlplusplus"
+    r"(libc|libm|libstdc\+\+|libgcc_s|libssl|libjemalloc|libsodium|libsqlite3|libcrypto|libzmq|libfmt|libtomlplusplus"
     r"|ld-linux-[a-z0-9-]+)\.so\.\d+"
 )
 

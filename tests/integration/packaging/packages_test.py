@@ -18,10 +18,10 @@ PACKAGES = {"runtime": "umbra", "gateway": "umbra-gateway", "sdk": "umbra-sdk-de
 SERVICES = ("umbra", "umbra-gateway")
 # Debian packages whose libraries the programs may load; plain names, without versions.
 DEPENDS = {
-    "umbra": {"adduser", "init-system-helpers", "libc6", "libfmt9", "libgcc-s1", "libsodium23",
-              "libsqlite3-0", "libssl3", "libstdc++6", "libtomlplusplus3", "libzmq5"},
-    "umbra-gateway": {"adduser", "init-system-helpers", "libc6", "libfmt9", "libgcc-s1", "libssl3",
-                      "libstdc++6", "libtomlplusplus3"},
+    "umbra": {"adduser", "init-system-helpers", "libc6", "libfmt9", "libgcc-s1", "libjemalloc2",
+              "libsodium23", "libsqlite3-0", "libssl3", "libstdc++6", "libtomlplusplus3", "libzmq5"},
+    "umbra-gateway": {"adduser", "init-system-helpers", "libc6", "libfmt9", "libgcc-s1", "libjemalloc2",
+                      "libssl3", "libstdc++6", "libtomlplusplus3"},
     "umbra-sdk-dev": set(),
 }  # fmt: skip
 

@@ -34,8 +34,8 @@ struct Scanned {
 
 /// Reads a whole log and checks every byte of it.
 ///
-/// Zeros up to the end of the file are room for the next records. What else is invalid at the end is
-/// an unfinished write, hence was never acknowledged and may go, if
+/// Zeros up to the end of the file are room for the next records. What else is invalid at the end
+/// is an unfinished write, hence was never acknowledged and may go, if
 ///  - it is shorter than what it announces, or a sector of it is all zeros (it never reached the
 ///    disk), or its last byte and all behind it are, and
 ///  - no intact record behind it says that it had been durable, and the file was not put in its
