@@ -139,6 +139,28 @@ def initial_configuration_corrected(options):
 
 
 @scenario
+def large_initial_configuration(options):
+    """Larger than one edit may be: it is imported, read again at a restart, and the shadow gets it."""
+    with Pair(options) as pair:
+        file = pair.path("shared.toml")
+        backends = ", ".join(f'"10.0.0.{i}:8080"' for i in range(60))
+        with file.open("a") as text:
+            for i in range(1000):
+                text.write(
+                    f'[tunnel.main.mapping.m{i}]\nvirtual = "m{i}.cloud:80"\n'
+                    f'internal = [{backends}]\nprotocol = "tcp"\n'
+                )
+        expect(file.stat().st_size > 1024 * 1024, "more than the largest entry")
+        pair.up()
+        expect(pair.status("beta")["peer"]["in_sync"], "beta has all of it")
+        pair["alpha"].kill()
+        wait_for(lambda: pair.active() == "beta", 15, "beta takes over")
+        pair.start("alpha")
+        pair.wait_settled("beta", 30)
+        pair.expect_served()
+
+
+@scenario
 def gateway_moved_meanwhile(options):
     """Both instances start again, and the gateway has another address: nobody becomes master, so
     no edit is possible. A repair is; it becomes an edit, and no other is lost."""

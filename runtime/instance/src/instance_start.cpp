@@ -1,6 +1,7 @@
 // How an instance begins.
 
 #include "editor.hpp"
+#include "initial_import.hpp"
 #include "instance.hpp"
 #include "migration_mark.hpp"
 #include "sha256.hpp"
@@ -164,17 +165,13 @@ Result<Done> Instance::import_initial(core::Log& log) {
     if (log.last().revision.seq != 0 && !std::filesystem::exists(file, error)) return umbra::Done{};
     const auto load = config::load_shared_file(file, registry_);
     if (!load.document) return Error{Errc::invalid, load.problems.render()};
-    core::Entry entry;
-    entry.changes = core::difference(log.document(), *load.document);
-    if (entry.changes.empty()) return umbra::Done{};
-    entry.op_id = random_hex(16);
-    entry.author = "umbra";
-    entry.message = "imported " + file;
-    entry.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        std::chrono::system_clock::now().time_since_epoch())
-                        .count();
-    const auto stored = store_->append_now(loop_, log.append(0, std::move(entry)));
-    if (!stored.ok()) return stored;
+    auto entries = import_entries(core::difference(log.document(), *load.document), file);
+    if (!entries.ok()) return entries.error();
+    if (entries->empty()) return umbra::Done{};
+    for (auto& entry : *entries) {
+        const auto stored = store_->append_now(loop_, log.append(0, std::move(entry)));
+        if (!stored.ok()) return stored;
+    }
     base::info("instance", "imported {} as revision {}", file,
                core::to_string(log.last().revision));
     return umbra::Done{};
