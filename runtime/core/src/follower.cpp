@@ -328,17 +328,17 @@ void Node::on_published(const wire::Update& update) {
     if (following_ != Following::following || update.epoch != follow_epoch_ || follow_ask_) {
         // While a question is out, its answer and the next fetch bring the same entries in order.
         if (update.epoch == follow_epoch_ && !update.bodies.empty()) {
-            if (const auto entry = decode_entry(update.bodies.back())) {
-                heard_of(Position{entry->revision, {}});
+            if (const auto revision = revision_of(update.bodies.back())) {
+                heard_of(Position{*revision, {}});
             }
         }
         if (following_ != Following::following || update.epoch != follow_epoch_) return;
     }
     for (const auto& body : update.bodies) {
-        const auto entry = decode_entry(body);
-        if (!entry || entry->revision.seq <= log_.last().revision.seq) continue;
+        const auto revision = revision_of(body);
+        if (!revision || revision->seq <= log_.last().revision.seq) continue;
         if (!take_bodies({body})) {
-            heard_of(Position{entry->revision, {}});
+            heard_of(Position{*revision, {}});
             return;
         }
     }

@@ -59,6 +59,32 @@ std::optional<Entry> decode_entry(std::string_view body) {
     return entry;
 }
 
+std::optional<Revision> revision_of(std::string_view body) {
+    Revision revision;
+    Reader reader{body};
+    reader(revision);
+    if (!reader.ok()) return std::nullopt;
+    return revision;
+}
+
+std::optional<std::vector<std::string_view>> keys_changed_by(std::string_view body) {
+    Position place;  // revision and hash of the entry before, in this order
+    std::string_view text, key;
+    std::int64_t time_ms = 0;
+    std::uint32_t count = 0;
+    std::vector<std::string_view> keys;
+    Reader reader{body};
+    reader(place)(text)(text)(text)(time_ms)(count);
+    for (; reader.ok() && count != 0; --count) {
+        bool has_literal = false;
+        reader(key)(has_literal);
+        if (has_literal) reader(text);
+        keys.push_back(key);
+    }
+    if (!reader.finished()) return std::nullopt;
+    return keys;
+}
+
 std::string encode(const Document& document) {
     Writer writer;
     put(writer, document);

@@ -220,30 +220,55 @@ void Instance::send_answers() {
     }
 }
 
-/// Makes tunnels, probes and policy equal to the document.
-void Instance::apply_document() {
+/// What the entries since the last time changed; nothing when that does not tell enough.
+std::optional<config::SharedUpdate> Instance::read_changes() {
     const auto& log = node_->log();
-    if (applied_ == log.last() && applied_epoch_ == node_->epoch()) return;
+    if (!applied_ || repair_) return std::nullopt;
+    if (log.position_at(applied_->revision.seq) != *applied_) return std::nullopt;
+    std::vector<std::string_view> keys;
+    for (auto seq = applied_->revision.seq + 1; const auto* logged = log.at(seq); ++seq) {
+        const auto more = core::keys_changed_by(logged->body);
+        if (!more) return std::nullopt;
+        keys.insert(keys.end(), more->begin(), more->end());
+    }
+    return config::update_shared(shared_, log.document(), keys, registry_);
+}
+
+/// Nothing when it cannot be used here; an alert says why.
+std::optional<config::SharedUpdate> Instance::read_whole() {
     const auto document = repaired();
-    const auto load = config::read_shared(document ? *document : log.document(), registry_);
+    auto load = config::read_shared(document ? *document : node_->log().document(), registry_);
     if (!load.config) {
         const auto lines = load.problems.lines();
         alerts_.raise(
             "configuration-invalid", true,
             "the shared configuration cannot be used here, the one before stays in force: " +
                 (lines.empty() ? std::string{"unknown reason"} : lines.front()));
-        return;
+        return std::nullopt;
     }
+    shared_ = std::move(*load.config);
+    return config::SharedUpdate{true, true, true};
+}
+
+/// Makes tunnels, probes and policy equal to the document.
+void Instance::apply_document() {
+    const auto& log = node_->log();
+    const bool same_epoch = applied_epoch_ == node_->epoch();
+    if (applied_ == log.last() && same_epoch) return;
+    auto update = read_changes();
+    if (!update) update = read_whole();
+    if (!update) return;
     alerts_.clear("configuration-invalid");
     applied_ = log.last();
     applied_epoch_ = node_->epoch();
-    const auto& takeover = load.config->takeover;
-    feed(core::fact::PolicyChanged{
-        {takeover.on_tunnel_loss, takeover.grace_period,
-         takeover.acknowledge == config::TakeoverConfig::Acknowledge::both,
-         takeover.register_of_record}});
-    tunnels_->apply(load.config->tunnels, applied_epoch_);
-    probes_->apply(load.config->probes);
+    const auto& takeover = shared_.takeover;
+    if (update->takeover)
+        feed(core::fact::PolicyChanged{
+            {takeover.on_tunnel_loss, takeover.grace_period,
+             takeover.acknowledge == config::TakeoverConfig::Acknowledge::both,
+             takeover.register_of_record}});
+    if (update->tunnels || !same_epoch) tunnels_->apply(shared_.tunnels, applied_epoch_);
+    if (update->probes) probes_->apply(shared_.probes);
 }
 
 // --- end

@@ -97,6 +97,8 @@ private:
     void answer(core::effect::Reply effect);
     void send_answers();
     void apply_document();
+    [[nodiscard]] std::optional<config::SharedUpdate> read_changes();
+    [[nodiscard]] std::optional<config::SharedUpdate> read_whole();
     void fail(const Error& error);
     void end(std::optional<Error> failed);
 
@@ -152,6 +154,7 @@ private:
     Instant started_{};
     std::optional<core::Position> applied_;
     core::Epoch applied_epoch_ = 0;
+    config::SharedConfig shared_;  ///< As of `applied_`.
     core::RequestId last_request_ = 0;
     std::map<core::RequestId, Done> requests_;
     std::vector<core::effect::Reply> answers_;  ///< For the end of the step.

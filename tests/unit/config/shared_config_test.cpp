@@ -349,6 +349,66 @@ TEST_F(SharedConfigTest, ATruncatedFileIsRefusedOrHoldsOnlyWhatItSays) {
     EXPECT_LT(accepted, 60u);
 }
 
+/// Beside reading everything, which is right and slow.
+TEST_F(SharedConfigTest, AnUpdateComesToWhatTheWholeDocumentSays) {
+    const auto before = load(
+        "[tunnel.a]\nplugin=\"gateway\"\noptions.address=\"a:1\"\n"
+        "mapping.crm={virtual=\"crm:80\", internal=\"h:1\"}\n"
+        "mapping.erp={virtual=\"erp:80\", internal=\"h:2\", probes=[\"p\"]}\n"
+        "[tunnel.b]\nplugin=\"gateway\"\noptions.address=\"b:1\"\n"
+        "mapping.crm={virtual=\"crm:81\", internal=\"h:1\"}\n"
+        "[probe.p]\nplugin=\"all\"\n[probe.q]\nplugin=\"all\"\n"
+        "[takeover]\nregister=\"b\"\ngrace_period=\"3s\"\n");
+    ASSERT_TRUE(before.document) << testing::PrintToString(told(before.problems));
+    using Changes = std::vector<core::Change>;
+    const auto updated = [&](const Changes& changes) -> std::optional<SharedUpdate> {
+        core::Document document = *before.document;
+        std::vector<std::string_view> keys;
+        for (const auto& [key, literal] : changes) {
+            if (literal) {
+                document[key] = *literal;
+            } else {
+                document.erase(key);
+            }
+            keys.push_back(key);
+        }
+        SharedConfig config = *before.config;
+        const auto update = update_shared(config, document, keys, catalog_);
+        EXPECT_EQ(config, update ? read_shared(document, catalog_).config : before.config)
+            << changes.front().key;
+        return update;
+    };
+    const Changes read_alone[] = {
+        {{"takeover.grace_period", "\"9s\""}},
+        {{"takeover.grace_period", std::nullopt}},
+        {{"takeover.acknowledge", "\"one\""}, {"takeover.on_tunnel_loss", "\"1s\""}},
+        {{"probe.p.every", "\"9s\""}},
+        {{"probe.q.plugin", std::nullopt}},
+        {{"probe.aa.plugin", "\"all\""}, {"probe.z.plugin", "\"all\""}},
+        {{"tunnel.a.mapping.crm.active", "false"}},
+        {{"tunnel.a.mapping.erp.virtual", "\"erp:81\""}, {"tunnel.b.mapping.crm.active", "false"}},
+        {{"tunnel.a.mapping.erp.probes", "[\"q\"]"}, {"probe.q.every", "\"1s\""}},
+        {{"tunnel.a.mapping.crm.virtual", std::nullopt},
+         {"tunnel.a.mapping.crm.internal", std::nullopt}},
+        {{"tunnel.b.mapping.aa.virtual", "\"aa:1\""}, {"tunnel.b.mapping.aa.internal", "\"h:3\""}},
+    };
+    for (const auto& changes : read_alone) EXPECT_TRUE(updated(changes)) << changes.front().key;
+    const Changes not_alone[] = {
+        {{"takeover.register", "\"a\""}},
+        {{"tunnel.a.options.address", "\"c:1\""}},
+        {{"tunnel.c.plugin", "\"plain\""}, {"tunnel.c.mapping.crm.active", "false"}},
+        {{"tunnel.c.mapping.crm.virtual", "\"x:1\""}},
+        {{"tunnel.a.channel.db.listen", "\"h:1\""}},
+        {{"probe.p.every", "\"never\""}},
+        {{"takeover.grace_period", "\"9s\""}, {"tunnel.b.plugin", std::nullopt}},
+    };
+    for (const auto& changes : not_alone) EXPECT_FALSE(updated(changes)) << changes.front().key;
+    const auto update = updated({{"probe.p.every", "\"9s\""}, {"takeover.acknowledge", "\"one\""}});
+    ASSERT_TRUE(update);
+    EXPECT_TRUE(update->probes && update->takeover && !update->tunnels);
+    EXPECT_TRUE(updated({{"tunnel.a.mapping.crm.active", "false"}})->tunnels);
+}
+
 TEST_F(SharedConfigTest, TheRegisterOfRecordIsATunnelThatFences) {
     const std::string tunnels =
         "[tunnel.main]\nplugin=\"gateway\"\noptions.address=\"a:1\"\n"

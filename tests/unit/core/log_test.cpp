@@ -88,6 +88,24 @@ TEST(LogTest, BoundariesAreTheLastPlaceOfEachEpochNewestFirst) {
                                             Revision{0, 0}));
 }
 
+TEST(LogTest, RevisionAndKeysOfAnEntryAreReadWithoutTheRest) {
+    Entry entry;
+    entry.revision = {3, 41};
+    entry.previous.fill(std::byte{7});
+    entry.op_id = "op";
+    entry.author = "admin";
+    entry.message = "why";
+    entry.time_ms = 1'700'000'000'000;
+    entry.changes = {{"a.b", "1"}, {"c", std::nullopt}, {"d", "\"text\""}};
+    const std::string body = encode(entry);
+    EXPECT_EQ(revision_of(body), entry.revision);
+    EXPECT_THAT(keys_changed_by(body), testing::Optional(testing::ElementsAre("a.b", "c", "d")));
+    EXPECT_FALSE(revision_of(body.substr(0, 15)));
+    for (std::size_t size = 0; size < body.size(); ++size)
+        EXPECT_FALSE(keys_changed_by(body.substr(0, size))) << size;
+    EXPECT_FALSE(keys_changed_by(body + "x"));
+}
+
 TEST(LogTest, EveryTruncationOfAnEntryIsRefused) {
     const std::string body = log_of(1).entries().front().body;
     for (std::size_t size = 0; size < body.size(); ++size) {

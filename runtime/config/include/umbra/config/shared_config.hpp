@@ -113,6 +113,20 @@ struct SharedLoad {
 
 /// Problems name the key. An empty document is valid: no tunnels, default takeover settings.
 [[nodiscard]] SharedLoad read_shared(const core::Document& document, const PluginCatalog& catalog);
+/// What an update changed.
+struct SharedUpdate {
+    bool tunnels = false, probes = false, takeover = false;
+};
+
+/// Makes `config` what `read_shared` would make of `document`, from which it differs by `keys`
+/// (canonical) at most, and reads no more than these need: keys of one mapping, of a probe, of
+/// [takeover]. Nothing, and `config` is as it was, when the whole document has to be read: another
+/// key changed, or something is wrong.
+/// @pre `document` was judged as a whole by whoever changed it
+[[nodiscard]] std::optional<SharedUpdate> update_shared(SharedConfig& config,
+                                                        const core::Document& document,
+                                                        const std::vector<std::string_view>& keys,
+                                                        const PluginCatalog& catalog);
 /// The keys (canonical) below which everything is that has to be judged with a change of `key`: of
 /// a document that is valid, nothing outside becomes invalid by it. Empty: the whole document.
 /// Adding a section counts against a limit, which only the whole document shows.

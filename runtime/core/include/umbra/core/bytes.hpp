@@ -114,6 +114,12 @@ private:
         get(size);
         text = std::string{take(size)};
     }
+    /// A view into the input.
+    void get(std::string_view& text) {
+        std::uint32_t size = 0;
+        get(size);
+        text = take(size);
+    }
     void get(Hash& hash) {
         const auto part = take(hash.size());
         if (ok_) std::memcpy(hash.data(), part.data(), hash.size());

@@ -36,6 +36,10 @@ struct Entry {
 /// encode(entry).size() is not more. For small entries far cheaper to know.
 [[nodiscard]] std::size_t bytes_at_most(const Entry& entry);
 [[nodiscard]] std::optional<Entry> decode_entry(std::string_view body);
+/// Of an encoded entry, read without the rest. Nothing from bytes that are too short for it.
+[[nodiscard]] std::optional<Revision> revision_of(std::string_view body);
+/// The keys that an encoded entry changes, as views into it; nothing for bytes that are none.
+[[nodiscard]] std::optional<std::vector<std::string_view>> keys_changed_by(std::string_view body);
 
 /// An entry as it is stored and sent, with the place it has.
 struct Logged {
