@@ -151,9 +151,9 @@ def pair_on_two_storages(options):
 
 
 def flip_bit(path):
-    """In the middle of a file, which tells nobody."""
+    """In the middle of what a file holds, which tells nobody."""
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
+    data[len(data.rstrip(b"\0")) // 2] ^= 0x10  # Behind it may be room for more.
     path.write_bytes(data)
 
 
