@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace umbra::core {
@@ -126,8 +127,7 @@ void Node::on_reply(const wire::FetchReply& answer) {
         // An answer is bounded in size: one that ends without a difference proves no fork yet.
         if (same == answer.bodies.size() && same != 0) return;
         if (common_seq_ < log_.last().revision.seq) cut_fork();
-        if (!take_bodies(
-                {answer.bodies.begin() + static_cast<std::ptrdiff_t>(same), answer.bodies.end()})) {
+        if (!take_bodies(std::span{answer.bodies}.subspan(same))) {
             start_over(follow_retry);
             return;
         }
@@ -160,7 +160,7 @@ void Node::begin_snapshot() {
     snapshot_in_.clear();
 }
 
-bool Node::take_bodies(const std::vector<std::string>& bodies) {
+bool Node::take_bodies(std::span<const std::string> bodies) {
     std::vector<Logged> taken;
     bool all = true;
     for (const auto& body : bodies) {
@@ -334,14 +334,14 @@ void Node::on_published(const wire::Update& update) {
         }
         if (following_ != Following::following || update.epoch != follow_epoch_) return;
     }
-    for (const auto& body : update.bodies) {
+    const std::span bodies{update.bodies};
+    const auto is_known = [&](const std::string& body) {
         const auto revision = revision_of(body);
-        if (!revision || revision->seq <= log_.last().revision.seq) continue;
-        if (!take_bodies({body})) {
-            heard_of(Position{*revision, {}});
-            return;
-        }
-    }
+        return revision && revision->seq <= log_.last().revision.seq;
+    };
+    const auto fresh = std::find_if_not(bodies.begin(), bodies.end(), is_known);
+    if (fresh == bodies.end() || take_bodies({fresh, bodies.end()})) return;
+    if (const auto last = revision_of(bodies.back())) heard_of(Position{*last, {}});
 }
 
 void Node::on_published(const wire::Beacon& beacon) {

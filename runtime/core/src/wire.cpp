@@ -2,6 +2,7 @@
 #include <umbra/core/wire.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace umbra::core {
@@ -136,6 +137,27 @@ std::string encode(const Message& message) {
     std::visit([&](const auto& m) { visit(writer, const_cast<std::decay_t<decltype(m)>&>(m)); },
                message);
     return writer.take();
+}
+
+bool merge_update(std::string& message, std::string_view more) {
+    // Magic and kind, epoch, and the number of entries in front of them.
+    constexpr std::size_t count_at = 2 + sizeof(Epoch);
+    constexpr std::size_t entries_at = count_at + sizeof(std::uint32_t);
+    static const std::size_t update = Message{Update{}}.index() + 1;
+    const auto is_update = [](std::string_view bytes) {
+        return bytes.size() >= entries_at && bytes[0] == magic &&
+               static_cast<unsigned char>(bytes[1]) == update;
+    };
+    if (!is_update(message) || !is_update(more) ||
+        message.compare(0, count_at, more.substr(0, count_at)) != 0)
+        return false;
+    std::uint32_t count = 0, count_more = 0;
+    Reader{std::string_view{message}.substr(count_at)}(count);
+    Reader{more.substr(count_at)}(count_more);
+    if (count_more > std::numeric_limits<std::uint32_t>::max() - count) return false;
+    message.replace(count_at, sizeof count, Writer{}(count + count_more).take());
+    message += more.substr(entries_at);
+    return true;
 }
 
 std::optional<Message> decode(std::string_view bytes) {

@@ -182,14 +182,15 @@ void PeerLink::carry_out(const core::effect::AnswerPeer& effect) {
                     [](const Result<Done>&) {});
 }
 
-/// What is published in one turn of the loop goes out together: a message each would cost both
-/// instances more than the edits in them.
+/// What is published in one turn of the loop goes out together, updates as one part of it: a
+/// message or a part each would cost both instances more than the edits in them.
 void PeerLink::carry_out(const core::effect::Publish& effect) {
     const bool full = outbox_.size() == outbox_frames_max ||
                       outbox_bytes_ + effect.bytes.size() > outbox_bytes_max;
     if (full) send_outbox();
     outbox_bytes_ += effect.bytes.size();
-    outbox_.push_back(effect.bytes);
+    if (outbox_.empty() || !core::wire::merge_update(outbox_.back(), effect.bytes))
+        outbox_.push_back(effect.bytes);
     arm_outbox();
 }
 

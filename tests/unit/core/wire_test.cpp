@@ -37,6 +37,21 @@ std::vector<Message> one_of_each() {
             OfferReply{"1.4-ab", true, false, "r", {3, 42}, true, {Fate::merged, Fate::kept}}};
 }
 
+TEST(WireTest, UpdatesOfOneEpochBecomeOne) {
+    std::string message = encode(Update{3, {"one"}});
+    ASSERT_TRUE(merge_update(message, encode(Update{3, {"two", ""}})));
+    ASSERT_TRUE(merge_update(message, encode(Update{3, {}})));
+    EXPECT_EQ(message, encode(Update{3, {"one", "two", ""}}));
+    const std::string before = message;
+    EXPECT_FALSE(merge_update(message, encode(Update{4, {"three"}}))) << "another epoch";
+    EXPECT_FALSE(merge_update(message, encode(Beacon{3, at, hash})));
+    std::string beacon = encode(Beacon{3, at, hash});
+    EXPECT_FALSE(merge_update(beacon, encode(Beacon{3, at, hash})));
+    for (std::size_t size = 0; size < 14; ++size)
+        EXPECT_FALSE(merge_update(message, encode(Update{3, {}}).substr(0, size))) << size;
+    EXPECT_EQ(message, before);
+}
+
 TEST(WireTest, EveryMessageComesBackAsItWasSent) {
     const auto messages = one_of_each();
     ASSERT_EQ(messages.size(), std::variant_size_v<Message>);

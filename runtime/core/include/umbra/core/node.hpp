@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -343,7 +344,7 @@ private:
     template <class Other>
     void on_published(const Other&) {}
     void heard_of(const Position& last);
-    bool take_bodies(const std::vector<std::string>& bodies);
+    bool take_bodies(std::span<const std::string> bodies);
     void cut_fork();
     void begin_snapshot();
     void install(Snapshot snapshot, std::string body);

@@ -142,6 +142,9 @@ using Message =
                  ReportReply, TakeOver, TakeOverReply, Update, Beacon, Offer, OfferReply>;
 
 [[nodiscard]] std::string encode(const Message& message);
+/// Makes one encoded update of two that follow each other: `message` has the entries of `more` as
+/// well. False, and it is as it was, when they are not updates of the same epoch.
+[[nodiscard]] bool merge_update(std::string& message, std::string_view more);
 /// Nothing for anything that is not exactly one well-formed message of at most `message_bytes_max`.
 [[nodiscard]] std::optional<Message> decode(std::string_view bytes);
 
