@@ -24,13 +24,14 @@ import measures
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-ROWS = ("disk", "edits", "applied", "join", "redis", "etcd", "etcd3")
+ROWS = ("disk", "edits", "applied", "large", "join", "redis", "etcd", "etcd3")
 EDITORS = (1, 16, 64)
 GO = "/usr/lib/go-1.19/bin/go"
 GO_PATH = pathlib.Path("/usr/share/gocode")  # Where Debian has the sources of Go packages.
 APPENDED = b"a" * 256
 HISTORY = 100_000  # Edits before the shadow joins; an entry of them has 256 bytes.
 MESSAGE = 100
+MAPPINGS = 4000
 
 
 def parse():
@@ -63,7 +64,7 @@ def disk(seconds):
         return count / seconds
 
 
-def edits(pair, master, options, beside):
+def edits(pair, master, options, beside, row="edits"):
     program = pathlib.Path(options.build) / "bin" / "edit_load"
     for editors in EDITORS:
         line = [program, pair.path(f"{master}.sock"), editors, options.seconds]
@@ -71,7 +72,21 @@ def edits(pair, master, options, beside):
         rate, p50, p99, others = map(float, done.stdout.split())
         if others:
             raise SystemExit(f"{others:.0f} edits were not acknowledged: {done.stderr}")
-        show(f"edits {editors}", rate, f"p50 {p50 / 1000:.2f} ms, p99 {p99 / 1000:.2f} ms", beside)
+        show(f"{row} {editors}", rate, f"p50 {p50 / 1000:.2f} ms, p99 {p99 / 1000:.2f} ms", beside)
+
+
+def large(pair, master, options, beside):
+    """The same edits of a configuration with many mappings, which they do not touch."""
+    shown = pair.run("umbra", "config", "show", at=master).stdout
+    file = pair.path("large.toml")
+    file.write_text(
+        shown
+        + "".join(
+            f'[tunnel.main.mapping.m{i}]\nvirtual = "m{i}.cloud:80"\ninternal = "127.0.0.1:1"\n' for i in range(MAPPINGS)
+        )
+    )
+    pair.run("umbra", "config", "apply", str(file), at=master)
+    edits(pair, master, options, beside, "large")
 
 
 def applied(pair, master, options):
@@ -247,13 +262,15 @@ def main():
     if "disk" in options.names:
         beside = disk(options.seconds)
         show("disk", beside, "256 bytes and fdatasync, one thread")
-    if {"edits", "applied"} & set(options.names):
+    if {"edits", "applied", "large"} & set(options.names):
         with measures.Local(options).up() as pair:
             master = pair.wait_settled()
             if "edits" in options.names:
                 edits(pair, master, options, beside)
             if "applied" in options.names:
                 applied(pair, master, options)
+            if "large" in options.names:
+                large(pair, master, options, beside)
     if "join" in options.names:
         join(options)
     if "redis" in options.names:
