@@ -187,7 +187,10 @@ std::variant<CheckedEdit, Reply> check_edit(const Edit& edit, const core::Log& l
     if (core::bytes_at_most(checked.entry) > core::Log::entry_bytes_max &&
         core::encode(checked.entry).size() > core::Log::entry_bytes_max) {
         return invalid("this edit is larger than " + std::to_string(core::Log::entry_bytes_max) +
-                       " bytes; split it into several");
+                       " bytes; " +
+                       (edit.rollback_to.empty()
+                            ? "split it into several"
+                            : "roll back to a revision between first, which changes less"));
     }
     return checked;
 }

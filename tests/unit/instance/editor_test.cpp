@@ -196,6 +196,37 @@ TEST_F(EditorOfManySectionsTest, OneProbeTooManyIsSeenThoughOnlyItIsEdited) {
     EXPECT_THAT(refused(edit).details, testing::ElementsAre(HasSubstr("at most")));
 }
 
+TEST_F(EditorOfManySectionsTest, WhatIsTooLargeForOneEditIsRefusedWithTheWayRound) {
+    const std::string long_name = std::string(60, 'h') + '.' + std::string(60, 'h') + '.';
+    const auto mappings = [&](int first, bool there) {
+        std::vector<core::Change> changes;
+        for (int i = first; i < first + 1000; ++i) {
+            const std::string mapping = "tunnel.a.mapping.m" + std::to_string(i) + ".";
+            const std::string host = "\"" + long_name + long_name + "m" + std::to_string(i);
+            for (const std::string key : {"virtual", "internal"}) {
+                changes.push_back(
+                    {mapping + key, there ? std::optional{host + ":80\""} : std::nullopt});
+            }
+        }
+        return changes;
+    };
+    for (const bool there : {true, false}) {
+        add(mappings(0, there));
+        add(mappings(1000, there));
+    }
+    // The sections are revision 1.4 and 1.5; 1.6 and 1.7 added mappings.
+    EXPECT_EQ(refused(rollback("1.7")).message,
+              "this edit is larger than 786432 bytes; roll back to a revision between first, which "
+              "changes less");
+    EXPECT_TRUE(std::holds_alternative<CheckedEdit>(check(rollback("1.6"))));
+    Edit edit;
+    edit.changes = mappings(0, true);
+    const auto more = mappings(1000, true);
+    edit.changes.insert(edit.changes.end(), more.begin(), more.end());
+    EXPECT_EQ(refused(edit).message,
+              "this edit is larger than 786432 bytes; split it into several");
+}
+
 TEST_F(EditorTest, OperationIdIsBounded) {
     Edit edit;
     edit.changes = {{"takeover.grace_period", "50s"}};
