@@ -127,20 +127,31 @@ void Node::on_reply(const wire::FetchReply& answer) {
         // An answer is bounded in size: one that ends without a difference proves no fork yet.
         if (same == answer.bodies.size() && same != 0) return;
         if (common_seq_ < log_.last().revision.seq) cut_fork();
-        if (!take_bodies(std::span{answer.bodies}.subspan(same))) {
-            start_over(follow_retry);
-            return;
-        }
+        if (!take_bodies(std::span{answer.bodies}.subspan(same)))
+            return cannot_take("what follows revision " + to_string(log_.last().revision));
     } else if (!take_bodies(answer.bodies)) {
-        start_over(follow_retry);
-        return;
+        return cannot_take("what follows revision " + to_string(log_.last().revision));
     }
     common_seq_ = log_.last().revision.seq;
     if (answer.bodies.empty()) peer_last_ = log_.last();
-    if (answer.bodies.empty() || log_.last().revision.seq >= peer_last_.revision.seq) {
-        following_ = Following::following;
-        next_report_ = now_;
-    }
+    if (answer.bodies.empty() || log_.last().revision.seq >= peer_last_.revision.seq) follow();
+}
+
+/// Everything was fetched; news are published and reported from here on.
+void Node::follow() {
+    following_ = Following::following;
+    next_report_ = now_;
+    clear_alert("sync-failed");
+}
+
+/// Tried again, because it may have been damaged on the way; an operator has to hear of it all the
+/// same: this instance gets no further.
+void Node::cannot_take(const std::string& what) {
+    alert("sync-failed", true,
+          what + " that " + peer_name() +
+              " sent cannot be read; until it can, this instance is not in sync and takes nothing "
+              "over by itself. If it lasts, run the same version of umbra on both");
+    start_over(follow_retry);
 }
 
 /// Cuts what is after `common_seq_`; the shell saves it first.
@@ -220,10 +231,7 @@ void Node::on_reply(const wire::SnapshotReply& answer) {
     }
     if (snapshot_in_.size() < answer.total) return;  // The next chunk is asked for by housekeeping.
     auto snapshot = decode_snapshot(answer.position, snapshot_in_);
-    if (!snapshot) {
-        start_over(follow_retry);
-        return;
-    }
+    if (!snapshot) return cannot_take("the snapshot");
     install(std::move(*snapshot), std::exchange(snapshot_in_, {}));
 }
 
@@ -245,8 +253,7 @@ void Node::install(Snapshot snapshot, std::string body) {
     const std::uint64_t op = store_op(position);
     emit(effect::Install{op, position, std::move(body), std::move(saved), std::move(edits)});
     if (drift_ == Drift::found) drift_ = Drift::fetched;
-    following_ = Following::following;
-    next_report_ = now_;
+    follow();
 }
 
 /// Of a log whose base is not known to be in the master's history: edits before that base, too, may

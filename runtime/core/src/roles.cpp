@@ -225,7 +225,8 @@ void Node::become_master(const Grant& grant) {
     lost_at_.reset();
     draining_ = fenced_ = waking_ = false;
     for (auto& [name, tunnel] : tunnels_) tunnel.next_activate = now_;
-    for (const char* id : {"peer-unreachable", "peer-link-cut", "not-eligible", "no-master"})
+    for (const char* id :
+         {"peer-unreachable", "peer-link-cut", "not-eligible", "no-master", "sync-failed"})
         clear_alert(id);
     explain(effect::Explain::Kind::changed,
             "master of epoch " + std::to_string(grant.epoch) + ": " + grant.why);

@@ -274,6 +274,30 @@ TEST(NodeReplication, AnAnswerThatEndsWithoutADifferenceProvesNoFork) {
     EXPECT_EQ(shadow.node().log(), log);
 }
 
+TEST(NodeReplication, WhatCannotBeReadIsAnAlertUntilItCan) {
+    const Log log = log_of(3);
+    auto [shadow, effects] = rejoin(log_of(1), log, 1);
+    effects = shadow.answer(effects, wire::FetchReply{false, false, {"nonsense"}});
+    const auto alert = only(all<effect::RaiseAlert>(effects));
+    EXPECT_EQ(alert.id, "sync-failed");
+    EXPECT_THAT(alert.text, HasSubstr("what follows revision 1.1 that alpha sent cannot be read"));
+    EXPECT_EQ(shadow.node().log(), log_of(1));
+    effects = shadow.wait(200ms);
+    wire::HelloReply hello;
+    hello.accepted = true;
+    hello.node = "alpha";
+    hello.epoch = 2;
+    hello.common_seq = 1;
+    effects = shadow.answer(effects, hello);
+    effects = shadow.answer(effects, wire::FetchReply{true, false, {}});
+    effects = shadow.answer(effects, wire::SnapshotReply{log.last(), 4, "nons"});
+    EXPECT_THAT(all<effect::RaiseAlert>(effects), testing::SizeIs(1)) << "with another text";
+    effects = shadow.answer(shadow.wait(200ms), hello);
+    effects = shadow.answer(effects, wire::FetchReply{false, false, bodies_of(log, 2)});
+    EXPECT_EQ(only(all<effect::ClearAlert>(effects)).id, "sync-failed");
+    EXPECT_EQ(shadow.node().log(), log);
+}
+
 TEST(NodeReplication, WhatIsCutIsNotDurableAnyMore) {
     const Log master = log_of(1, 2, log_of(1));
     auto [shadow, effects] = rejoin(log_of(3), master, 1);

@@ -352,6 +352,8 @@ private:
                                              const std::vector<Logged>& saved) const;
     [[nodiscard]] std::optional<std::uint64_t> shared_with(const Snapshot& theirs) const;
     void start_over(Duration delay);
+    void follow();
+    void cannot_take(const std::string& what);
     [[nodiscard]] bool peer_is_master() const;
 
     // --- small things
