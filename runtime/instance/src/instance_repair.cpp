@@ -43,8 +43,6 @@ void Instance::settle_repair() {
     if (node_->role() == core::Role::shadow) {
         if (node_->state() != core::State::ready) return;
         forget_repair("another instance is master");
-        applied_.reset();
-        apply_document();
         return;
     }
     if (node_->serving() == 0) return;
@@ -62,6 +60,9 @@ void Instance::forget_repair(const std::string& why) {
     remove_repair(config_.data_dir);
     repair_.reset();
     alerts_.clear("repair");
+    // Whatever became of it: what is in force is what the log says, read as a whole.
+    applied_.reset();
+    apply_document();
 }
 
 }  // namespace umbra::instance
